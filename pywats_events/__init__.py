@@ -1,0 +1,1 @@
+"""pywats_events."""
