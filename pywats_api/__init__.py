@@ -1,1 +1,1 @@
-"""pywats_api."""
+"""The WATS REST client, and the local WATS server for demo and tests."""

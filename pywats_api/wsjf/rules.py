@@ -1,0 +1,55 @@
+"""Rules of a test tree that no single member can know: which parts of a step go together."""
+
+from collections.abc import Sequence
+
+from pywats_api.wsjf.steps import BooleanMeas, NumericMeas, Step, StringMeas
+
+_Measurements = Sequence[NumericMeas | StringMeas | BooleanMeas]
+
+
+def check_tree(root: Step) -> None:
+    """Refuse a tree the server would refuse; the message starts with the path to the step."""
+    for path, step in root.walk():
+        fault = _fault_of(step)
+        if fault is not None:
+            raise ValueError(f'step "{path}": {fault}')
+
+
+def _fault_of(step: Step) -> str | None:
+    kinds: list[tuple[str, _Measurements]] = [
+        (kind, measurements)
+        for kind, measurements in (
+            ("numericMeas", step.numeric_meas),
+            ("stringMeas", step.string_meas),
+            ("booleanMeas", step.boolean_meas),
+        )
+        if measurements
+    ]
+    if step.steps and step.seq_call is None:
+        return "has children but no seqCall"
+    if step.chart is not None and step.attachment is not None:
+        return "holds a chart and an attachment; give one of them a step of its own"
+    if not kinds:
+        return None
+    if len(kinds) > 1:
+        return f"holds {' and '.join(kind for kind, _ in kinds)}; one kind of measurement per step"
+    kind, measurements = kinds[0]
+    for member, value in (
+        ("seqCall", step.seq_call),
+        ("callExe", step.call_exe),
+        ("messagePopup", step.message_popup),
+    ):
+        if value is not None:
+            return f"holds {kind} together with {member}; measure in a step of its own"
+    return _naming_fault(kind, measurements) if len(measurements) > 1 else None
+
+
+def _naming_fault(kind: str, measurements: _Measurements) -> str | None:
+    seen = set()
+    for position, measurement in enumerate(measurements):
+        if not measurement.name:
+            return f"{kind}[{position}] has no name; where a step holds several, each needs one"
+        if measurement.name in seen:
+            return f'{kind}[{position}] repeats the name "{measurement.name}"'
+        seen.add(measurement.name)
+    return None
