@@ -1,0 +1,228 @@
+"""The normalised domain event, and its CloudEvents 1.0 JSON form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, Self
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+
+class EventType(StrEnum):
+    """What happened. The value is the CloudEvents ``type``."""
+
+    TEST_STARTED = "test.started"
+    TEST_RESULT = "test.result"
+    INSPECTION_RESULT = "inspection.result"
+    UNIT_REPAIRED = "unit.repaired"
+
+    ASSET_FAULT = "asset.fault"
+    ASSET_FAULT_CLEARED = "asset.fault_cleared"
+    ASSET_STATE_CHANGED = "asset.state_changed"
+    ASSET_MAINTENANCE = "asset.maintenance"
+    ASSET_CALIBRATION = "asset.calibration"
+    ASSET_CONNECTED = "asset.connected"
+    ASSET_HEARTBEAT = "asset.heartbeat"
+
+    MATERIAL_INSTALLED = "material.installed"
+    MATERIAL_REMOVED = "material.removed"
+    MATERIAL_CONSUMED = "material.consumed"
+
+    WORK_STARTED = "work.started"
+    WORK_COMPLETED = "work.completed"
+    UNIT_ARRIVED = "unit.arrived"
+    UNIT_DEPARTED = "unit.departed"
+    UNIT_INITIALIZED = "unit.initialized"
+    UNIT_PERSONALIZED = "unit.personalized"
+    UNIT_DISQUALIFIED = "unit.disqualified"
+    RECIPE_ACTIVATED = "recipe.activated"
+
+    TRANSPORT_CONNECTED = "transport.connected"
+    TRANSPORT_DISCONNECTED = "transport.disconnected"
+    HANDLER_ERROR = "handler.error"
+    EVENT_DEAD_LETTER = "event.dead_letter"
+
+    CUSTOM = "custom"
+
+    @property
+    def is_system(self) -> bool:
+        """True for what the bus says of itself; such events never cause further ones of their kind."""
+        return self in _SYSTEM
+
+
+_SYSTEM: Final = frozenset(
+    {
+        EventType.TRANSPORT_CONNECTED,
+        EventType.TRANSPORT_DISCONNECTED,
+        EventType.HANDLER_ERROR,
+        EventType.EVENT_DEAD_LETTER,
+    }
+)
+
+
+class EventFormatError(ValueError):
+    """A document is not a CloudEvent that this system can read; the text names the attribute."""
+
+
+@dataclass(slots=True)
+class EventMetadata:
+    """Where an event comes from and what it belongs to.
+
+    Attributes:
+        correlation_id: joins the events of one piece of work (a CFX transaction, for instance).
+        causation_id: the message or event that this one was made from.
+        message_name: the name that the message had in its own standard.
+        transport: name of the transport that received the message.
+        received_at: when that transport received it, with time zone.
+        traceparent: W3C trace context, passed through unchanged.
+        tracestate: W3C trace state, passed through unchanged.
+    """
+
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    message_name: str | None = None
+    transport: str | None = None
+    received_at: datetime | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+
+
+# CloudEvents allows only lower-case letters and digits in attribute names.
+_EXTENSIONS: Final = {
+    "correlationid": "correlation_id",
+    "causationid": "causation_id",
+    "messagename": "message_name",
+    "transport": "transport",
+    "traceparent": "traceparent",
+    "tracestate": "tracestate",
+}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Event:
+    """One thing that happened in the factory, whatever protocol told of it.
+
+    Attributes:
+        event_type: what happened.
+        payload: plain JSON data; ``pywats_events.payloads.parse`` gives the typed model.
+        source: who says so: a station's CFX handle, an MQTT client, a webhook's name.
+        id: identity; two events with one id are the same event. Random when not given.
+        time: when it happened, with time zone. A naive time is taken as UTC.
+        key: deliveries of one handler and one key run in order, one at a time. Default: the payload's
+            ``unit_id``, else the source.
+        metadata: correlation, causation, trace context, receiving transport.
+    """
+
+    event_type: EventType
+    payload: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    id: str = field(default_factory=lambda: str(uuid4()))
+    time: datetime = field(default_factory=_now)
+    key: str = ""
+    metadata: EventMetadata = field(default_factory=EventMetadata)
+
+    def __post_init__(self) -> None:
+        self.event_type = EventType(self.event_type)
+        if self.time.tzinfo is None:
+            self.time = self.time.replace(tzinfo=UTC)
+        if not self.key:
+            unit = self.payload.get("unit_id")
+            self.key = unit if isinstance(unit, str) and unit else self.source
+
+    def to_cloudevent(self) -> dict[str, Any]:
+        """Give the CloudEvents 1.0 JSON document (structured mode) of this event."""
+        document: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": quote(self.source, safe="/:.@-_~!$&'()*+,;=") or "/",
+            "type": self.event_type.value,
+            "time": self.time.isoformat(),
+            "datacontenttype": "application/json",
+            "data": self.payload,
+        }
+        if self.key:
+            document["subject"] = self.key
+        for attribute, name in _EXTENSIONS.items():
+            value = getattr(self.metadata, name)
+            if value is not None:
+                document[attribute] = value
+        if self.metadata.received_at is not None:
+            document["receivedat"] = self.metadata.received_at.isoformat()
+        return document
+
+    def to_json(self) -> str:
+        """Give the CloudEvents document as JSON text."""
+        return json.dumps(self.to_cloudevent(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_cloudevent(cls, document: Mapping[str, Any]) -> Self:
+        """Read a CloudEvents 1.0 document.
+
+        A type that is not one of ours gives a CUSTOM event whose ``metadata.message_name`` is that type.
+
+        Raises:
+            EventFormatError: a required attribute is missing or has the wrong form.
+        """
+        for attribute in ("specversion", "id", "source", "type"):
+            if not isinstance(document.get(attribute), str) or not document[attribute]:
+                raise EventFormatError(f'CloudEvent: attribute "{attribute}" is missing or not a text')
+        if not document["specversion"].startswith("1."):
+            raise EventFormatError(f'CloudEvent: specversion "{document["specversion"]}" is not 1.x')
+        data = document.get("data", {})
+        if data is None:
+            data = {}
+        if not isinstance(data, dict):
+            raise EventFormatError('CloudEvent: "data" is not a JSON object')
+        metadata = EventMetadata(received_at=_time(document, "receivedat"))
+        for attribute, name in _EXTENSIONS.items():
+            if document.get(attribute) is not None:
+                setattr(metadata, name, str(document[attribute]))
+        try:
+            event_type = EventType(document["type"])
+        except ValueError:
+            event_type = EventType.CUSTOM
+            metadata.message_name = metadata.message_name or document["type"]
+        source = unquote(document["source"])
+        return cls(
+            event_type=event_type,
+            payload=data,
+            source="" if source == "/" else source,
+            id=document["id"],
+            time=_time(document, "time") or _now(),
+            key=str(document.get("subject") or ""),
+            metadata=metadata,
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a CloudEvents 1.0 document from JSON text.
+
+        Raises:
+            EventFormatError: not JSON, or not a CloudEvent.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise EventFormatError(f"CloudEvent: not JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise EventFormatError("CloudEvent: not a JSON object")
+        return cls.from_cloudevent(document)
+
+
+def _time(document: Mapping[str, Any], attribute: str) -> datetime | None:
+    value = document.get(attribute)
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise EventFormatError(f'CloudEvent: attribute "{attribute}" is not an RFC 3339 time') from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

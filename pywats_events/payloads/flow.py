@@ -1,0 +1,95 @@
+"""How units and work move through the line."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pywats_events.payloads.common import DomainModel, WorkOrder
+
+
+class UnitPlace(DomainModel):
+    """A unit and its place on a panel or carrier.
+
+    Attributes:
+        unit_id: identifier as given: the unit's own or its panel's.
+        position: place number; None when not given.
+        name: name of the place.
+        status: ``Pass``, ``Fail``, ``Scrap``, ``Skip``, or the source's own word.
+        characteristics: named values given to the unit (serial number, MAC address...).
+    """
+
+    unit_id: str | None = None
+    position: int | None = None
+    name: str | None = None
+    status: str | None = None
+    characteristics: dict[str, str] = Field(default_factory=dict)
+
+
+class UnitsMoved(DomainModel):
+    """What all flow messages say: which units, on which panel, in which work.
+
+    Attributes:
+        panel_id: identifier of the panel or carrier as a whole.
+        transaction_id: the work that these units are in.
+        lane: lane of the station.
+        units: the units, each with its place.
+    """
+
+    panel_id: str | None = None
+    transaction_id: str | None = None
+    lane: int | None = None
+    units: list[UnitPlace] = Field(default_factory=list)
+    work_order: WorkOrder | None = None
+
+
+class WorkStartedEvent(UnitsMoved):
+    """A station begins to work on units; opens the transaction."""
+
+    recipe: str | None = None
+    recipe_revision: str | None = None
+    surface: str | None = None
+
+
+class WorkCompletedEvent(UnitsMoved):
+    """A station is done with a transaction."""
+
+    result: str | None = None
+
+
+class UnitInitializedEvent(UnitsMoved):
+    """Units enter the flow for the first time."""
+
+
+class UnitArrivedEvent(UnitsMoved):
+    """Units reached a station."""
+
+
+class UnitDepartedEvent(UnitsMoved):
+    """Units left a station."""
+
+
+class UnitPersonalizedEvent(UnitsMoved):
+    """Units were given values of their own, such as a serial number."""
+
+
+class UnitDisqualifiedEvent(DomainModel):
+    """One unit was scrapped or otherwise ruled out."""
+
+    unit_id: str
+    position: int | None = None
+    panel_id: str | None = None
+    reason: str | None = None
+    comments: str | None = None
+    status: str | None = None
+
+
+class RecipeActivatedEvent(DomainModel):
+    """A recipe became active at a station."""
+
+    asset_id: str
+    recipe: str | None = None
+    recipe_revision: str | None = None
+    lane: int | None = None
+    stage: str | None = None
+    surface: str | None = None
+    work_order: WorkOrder | None = None
