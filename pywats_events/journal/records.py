@@ -75,8 +75,8 @@ class RawRecord:
 class Fact:
     """Something learnt from an event that later events are read by (recipe of a transaction, unit at a place).
 
-    Facts are committed together with the event that taught them, before any of its deliveries can run, in
-    the order of arrival. Of two facts with one key, the one with the later time holds.
+    Facts are committed together with the event that taught them, in the order of arrival and before any
+    delivery of that event can run. Of two facts with one key, the one with the later time holds.
 
     Attributes:
         key: what it is about, for instance ``transaction:<handle>:<id>``.
