@@ -1,1 +1,63 @@
-"""The WATS REST client, and the local WATS server for demo and tests."""
+"""The WATS REST client, asynchronous first, and a local WATS server for demo and tests.
+
+::
+
+    async with AsyncWATS(base_url="https://acme.wats.com", token="...") as api:
+        await api.report.submit(report)
+"""
+
+from pywats_api.asset import Asset, AssetLogEntry, AssetState, AssetType
+from pywats_api.client import AsyncWATS
+from pywats_api.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    ConflictError,
+    ConnectionError,  # noqa: A004  # the catalogue's name
+    EmptyResponseError,
+    ErrorMode,
+    InvalidResponseError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PyWATSError,
+    ServerError,
+    ServiceUnavailableError,
+    ThrottledError,
+    TimeoutError,  # noqa: A004  # the catalogue's name
+    ValidationError,
+    WatsApiError,
+)
+from pywats_api.process import Process
+from pywats_api.report import ReportHeader, SubmittedReport
+from pywats_api.retry import RetryConfig
+from pywats_api.sync import pyWATS
+from pywats_api.throttle import RateLimiter
+
+__all__ = [
+    "Asset",
+    "AssetLogEntry",
+    "AssetState",
+    "AssetType",
+    "AsyncWATS",
+    "AuthenticationError",
+    "AuthorizationError",
+    "ConflictError",
+    "ConnectionError",
+    "EmptyResponseError",
+    "ErrorMode",
+    "InvalidResponseError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "Process",
+    "PyWATSError",
+    "RateLimiter",
+    "ReportHeader",
+    "RetryConfig",
+    "ServerError",
+    "ServiceUnavailableError",
+    "SubmittedReport",
+    "ThrottledError",
+    "TimeoutError",
+    "ValidationError",
+    "WatsApiError",
+    "pyWATS",
+]

@@ -1,0 +1,155 @@
+"""The synchronous face of the client: the same calls, run on an event loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from pydantic import SecretStr
+
+from pywats_api.app import AppDomain
+from pywats_api.asset import AssetDomain
+from pywats_api.client import AsyncWATS
+from pywats_api.process import ProcessDomain
+from pywats_api.report import ReportDomain
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_D = TypeVar("_D")
+
+
+class LoopThread:
+    """An event loop in a background thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pywats", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, _R]) -> _R:
+        """Run to the end and give the result; an interrupt cancels the coroutine."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # nothing to do but after KeyboardInterrupt
+
+    def close(self) -> None:
+        """Stop the loop and its thread."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class _SyncDomain(Generic[_D]):
+    def __init__(self, domain: _D, thread: LoopThread) -> None:
+        self._domain = domain
+        self._thread = thread
+
+
+def _blocking(
+    method: Callable[Concatenate[_D, _P], Coroutine[Any, Any, _R]],
+) -> Callable[Concatenate[_SyncDomain[_D], _P], _R]:
+    """The blocking twin of an async method: same name, arguments and documentation."""
+
+    def call(self: _SyncDomain[_D], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return self._thread.run(method(self._domain, *args, **kwargs))
+
+    call.__name__ = method.__name__
+    call.__qualname__ = f"Sync{method.__qualname__}"
+    call.__doc__ = method.__doc__
+    call.__wrapped__ = method  # type: ignore[attr-defined]  # inspect.signature looks there
+    return call
+
+
+class SyncReportDomain(_SyncDomain[ReportDomain]):
+    """``api.report``, blocking."""
+
+    submit = _blocking(ReportDomain.submit)
+    submit_report = _blocking(ReportDomain.submit_report)
+    get = _blocking(ReportDomain.get)
+    get_header = _blocking(ReportDomain.get_header)
+    query_headers = _blocking(ReportDomain.query_headers)
+    query_uut_headers = _blocking(ReportDomain.query_uut_headers)
+    query_uur_headers = _blocking(ReportDomain.query_uur_headers)
+    get_headers_by_serial = _blocking(ReportDomain.get_headers_by_serial)
+    get_headers_by_part_number = _blocking(ReportDomain.get_headers_by_part_number)
+    get_headers_by_date_range = _blocking(ReportDomain.get_headers_by_date_range)
+    get_recent_headers = _blocking(ReportDomain.get_recent_headers)
+    get_todays_headers = _blocking(ReportDomain.get_todays_headers)
+
+
+class SyncProcessDomain(_SyncDomain[ProcessDomain]):
+    """``api.process``, blocking."""
+
+    get_processes = _blocking(ProcessDomain.get_processes)
+    refresh = _blocking(ProcessDomain.refresh)
+    get_process = _blocking(ProcessDomain.get_process)
+    get_operation = _blocking(ProcessDomain.get_operation)
+    get_test_operation = _blocking(ProcessDomain.get_test_operation)
+    get_repair_operation = _blocking(ProcessDomain.get_repair_operation)
+    get_wip_operation = _blocking(ProcessDomain.get_wip_operation)
+
+
+class SyncAssetDomain(_SyncDomain[AssetDomain]):
+    """``api.asset``, blocking."""
+
+    get_asset = _blocking(AssetDomain.get_asset)
+    get_asset_by_serial = _blocking(AssetDomain.get_asset_by_serial)
+    get_assets = _blocking(AssetDomain.get_assets)
+    create_asset = _blocking(AssetDomain.create_asset)
+    update_asset = _blocking(AssetDomain.update_asset)
+    post_message = _blocking(AssetDomain.post_message)
+    add_log_message = _blocking(AssetDomain.add_log_message)
+    get_asset_log = _blocking(AssetDomain.get_asset_log)
+    get_asset_types = _blocking(AssetDomain.get_asset_types)
+    create_asset_type = _blocking(AssetDomain.create_asset_type)
+
+
+class SyncAppDomain(_SyncDomain[AppDomain]):
+    """``api.app``, blocking."""
+
+    get_version = _blocking(AppDomain.get_version)
+
+
+class pyWATS:  # noqa: N801  # the name users know
+    """`AsyncWATS` for code without an event loop; takes the same options.
+
+    Use it as ``with pyWATS(...) as api``, or call `close` when done. May be used from several threads.
+    """
+
+    def __init__(self, base_url: str, token: str | SecretStr, **options: Any) -> None:
+        self._thread = LoopThread()
+        try:
+            self._api = self._thread.run(_make(base_url, token, options))
+        except BaseException:
+            self._thread.close()
+            raise
+        self.report = SyncReportDomain(self._api.report, self._thread)
+        self.process = SyncProcessDomain(self._api.process, self._thread)
+        self.asset = SyncAssetDomain(self._api.asset, self._thread)
+        self.app = SyncAppDomain(self._api.app, self._thread)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._api.base_url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and end the background thread; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._thread.run(self._api.aclose())
+            self._thread.close()
+
+    _closed = False
+
+
+async def _make(base_url: str, token: str | SecretStr, options: dict[str, Any]) -> AsyncWATS:
+    return AsyncWATS(base_url, token, **options)
