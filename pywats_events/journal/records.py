@@ -73,7 +73,7 @@ class RawRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something learnt from an event that later events are read by (recipe of a transaction, unit at a place).
+    """Something learnt from an event by which later ones are read (a transaction's recipe, a unit's place).
 
     Facts are committed together with the event that taught them, in the order of arrival and before any
     delivery of that event can run. Of two facts with one key, the one with the later time holds.

@@ -11,8 +11,8 @@ from pywats_events.message import Adapter, RawMessage
 class Intake(Protocol):
     """Where a transport delivers what it received. The bus gives it to ``BaseTransport.start``."""
 
-    async def receive(self, message: RawMessage) -> None:
-        """Take a message in.
+    async def receive(self, message: RawMessage, *, adapter: Adapter | None = None) -> None:
+        """Take a message in; ``adapter`` reads it in place of the transport's own.
 
         Returns when the journal has it; the message is acknowledged then, or, where the journal is not
         durable, as soon as its deliveries are settled. Waits while the backlog is above its limit: that wait
@@ -21,6 +21,9 @@ class Intake(Protocol):
 
         Messages are journalled in the order in which ``receive`` was called.
         """
+
+    async def handled(self, event_id: str) -> None:
+        """Return when each handler of an event has run, whatever came of it."""
 
     async def connected(self, transport: str, detail: str) -> None:
         """Say that a transport can receive; ``detail`` names the other side, without secrets."""
@@ -44,9 +47,9 @@ class BaseTransport(ABC):
     async def start(self, intake: Intake) -> None:
         """Begin to receive.
 
-        Called once, on the bus's loop. Returns without waiting for a first connection: a source that is away
-        now is connected to when it comes back, and that is told by ``intake.connected``. Raises ``ValueError``
-        only for a setting that can never work.
+        Called once, on the bus's loop. Returns without waiting for a first connection: a source that is
+        away now is connected to when it comes back, which is told by ``intake.connected``. Raises
+        ``ValueError`` only for a setting that can never work.
         """
 
     @abstractmethod
@@ -57,5 +60,5 @@ class BaseTransport(ABC):
         before it calls ``close``.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  # nothing to close is a fine answer
         """Let the connection go. Called after ``stop``, when nothing will be acknowledged any more."""

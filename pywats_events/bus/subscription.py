@@ -1,0 +1,98 @@
+"""A handler's place on the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pywats_events.event import Event, EventType
+from pywats_events.handler import BaseHandler, handler_name, wanted_types
+from pywats_events.policies import RetryPolicy
+
+Call: TypeAlias = Callable[[Event], Awaitable[Any]]
+#: Code around each try: it gets the event and what to call next, and gives back what that gave.
+Middleware: TypeAlias = Callable[[Event, Call], Awaitable[Any]]
+#: Decides at intake whether an event is due to the handler.
+Filter: TypeAlias = Callable[[Event], bool]
+
+
+@dataclass(slots=True)
+class Subscription:
+    """What the bus knows of a subscribed handler.
+
+    Attributes:
+        name: identity in the journal.
+        types: the event types that it wants.
+        filter: which of those it wants; None: all.
+        retry_policy: its own, or None for the bus's.
+    """
+
+    handler: BaseHandler
+    name: str
+    types: frozenset[EventType]
+    filter: Filter | None = None
+    middleware: Sequence[Middleware] = ()
+    retry_policy: RetryPolicy | None = None
+    _is_async: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._is_async = inspect.iscoroutinefunction(self.handler.handle)
+
+    @classmethod
+    def of(
+        cls,
+        handler: BaseHandler,
+        *,
+        name: str | None,
+        filter: Filter | None,  # noqa: A002  # the word that users expect
+        middleware: Sequence[Middleware],
+        retry_policy: RetryPolicy | None,
+    ) -> Subscription:
+        """Read what a handler says of itself.
+
+        Raises:
+            TypeError: it does not say properly which events it wants.
+        """
+        return cls(
+            handler=handler,
+            name=name or handler_name(handler),
+            types=wanted_types(handler),
+            filter=filter,
+            middleware=tuple(middleware),
+            retry_policy=retry_policy,
+        )
+
+    @property
+    def destination(self) -> str | None:
+        """Name of the system that the handler calls."""
+        return self.handler.destination
+
+    def wants(self, event: Event) -> bool:
+        """Tell whether an event is due to this handler."""
+        return event.event_type in self.types and (self.filter is None or bool(self.filter(event)))
+
+    async def run(self, event: Event, executor: Executor) -> Any:
+        """Run the handler with its middleware; a handler that is not async runs in the executor."""
+
+        async def innermost(event: Event) -> Any:
+            if self._is_async:
+                return await self.handler.handle(event)
+            loop = asyncio.get_running_loop()
+            outcome = await loop.run_in_executor(executor, self.handler.handle, event)
+            return await outcome if inspect.isawaitable(outcome) else outcome
+
+        call: Call = innermost
+        for middleware in reversed(self.middleware):
+            call = _wrap(middleware, call)
+        return await call(event)
+
+
+def _wrap(middleware: Middleware, call: Call) -> Call:
+    async def wrapped(event: Event) -> Any:
+        return await middleware(event, call)
+
+    return wrapped

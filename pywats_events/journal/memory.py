@@ -1,0 +1,540 @@
+"""The journal in memory: for tests, and where losing the process may lose nothing but work to repeat."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from pywats_events.event import Event
+from pywats_events.journal.records import (
+    Appended,
+    Attempt,
+    Bury,
+    Completed,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Fact,
+    Park,
+    Query,
+    RawRecord,
+    Receipt,
+    Release,
+    RetryAt,
+    Stats,
+    Verdict,
+)
+from pywats_events.message import Unreadable
+
+_Lane = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Row:
+    """One delivery, or one message that nobody could read (then without event and handler)."""
+
+    seq: int
+    id: str
+    state: DeliveryState
+    event: Event | None
+    handler: str
+    source: str
+    message_name: str | None
+    message_id: str | None
+    first_seen: datetime
+    changed: datetime
+    error: str | None = None
+    reason: str | None = None
+    rule: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    tries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    due: datetime | None = None
+    parked_on: tuple[str, ...] = ()
+
+    @property
+    def lane(self) -> _Lane:
+        return (self.handler, self.event.key if self.event else "")
+
+    def to_entry(self) -> Entry:
+        return Entry(
+            id=self.id,
+            state=self.state,
+            event=self.event,
+            handler=self.handler,
+            error=self.error,
+            reason=self.reason,
+            rule=self.rule,
+            detail=self.detail,
+            attempts=self.attempts,
+            first_seen=self.first_seen,
+            changed=self.changed,
+            retry_at=self.due if self.state in _TIMED else None,
+            parked_on=self.parked_on,
+            message_id=self.message_id,
+            source=self.source,
+            message_name=self.message_name,
+        )
+
+
+_TIMED = frozenset({DeliveryState.WAITING, DeliveryState.PARKED})
+_CLAIMABLE = DeliveryState.PENDING
+
+
+class MemoryJournal:
+    """A journal that ends with its process. Messages are acknowledged only when their deliveries are settled.
+
+    Args:
+        keep_settled: how many settled deliveries stay to be looked at.
+        keep_ids: how many event ids are remembered to recognise repeats.
+        keep_dead: how many dead letters stay; the oldest beyond that are discarded and counted as such.
+        keep_facts: how many facts are remembered; the oldest are forgotten.
+    """
+
+    durable = False
+
+    def __init__(
+        self,
+        *,
+        keep_settled: int = 10_000,
+        keep_ids: int = 500_000,
+        keep_dead: int = 10_000,
+        keep_facts: int = 200_000,
+    ) -> None:
+        self._keep_settled = keep_settled
+        self._keep_ids = keep_ids
+        self._keep_dead = keep_dead
+        self._keep_facts = keep_facts
+        self._seq = count(1)
+        self._rows: dict[str, _Row] = {}
+        self._open_of: dict[str, set[str]] = {}  # event id -> ids of its unsettled deliveries
+        self._known: OrderedDict[str, None] = OrderedDict()  # event ids, oldest first
+        self._lanes: dict[_Lane, deque[_Row]] = {}
+        self._ready: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)  # handler -> heap
+        self._timers: list[tuple[datetime, int, str]] = []  # heap
+        self._parked: defaultdict[str, set[str]] = defaultdict(set)
+        self._raw: dict[str, RawRecord] = {}
+        self._raw_users: Counter[str] = Counter()
+        self._settled: deque[str] = deque()
+        self._dead: OrderedDict[str, None] = OrderedDict()
+        self._facts: OrderedDict[str, Fact] = OrderedDict()
+        self._received: Counter[str] = Counter()
+        self._duplicates: Counter[str] = Counter()
+        self._events = 0
+        self._unwanted = 0
+        self._counts: defaultdict[str, Counter[DeliveryState]] = defaultdict(Counter)
+        self._changed = asyncio.Event()
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def append(self, receipts: Sequence[Receipt]) -> list[Appended]:
+        """Take receipts in; see ``Journal.append``."""
+        answers = [self._append(receipt) for receipt in receipts]
+        self._changed.set()
+        return answers
+
+    def _append(self, receipt: Receipt) -> Appended:
+        now = receipt.raw.received_at if receipt.raw else datetime.now().astimezone()
+        transport = receipt.raw.transport if receipt.raw else ""
+        message_id = str(next(self._seq)) if receipt.raw else None
+        self._received[transport] += 1
+        new: list[str] = []
+        duplicates: list[str] = []
+        for routed in receipt.events:
+            event = routed.event
+            if event.id in self._known:
+                duplicates.append(event.id)
+                continue
+            self._know(event.id)
+            new.append(event.id)
+            self._events += 1
+            self._unwanted += not routed.handlers
+            for handler in routed.handlers:
+                row = self._row(event, handler, message_id, now)
+                self._enqueue(row)
+        for broken in receipt.unreadable:
+            if broken.id in self._known:
+                duplicates.append(broken.id)
+                continue
+            self._know(broken.id)
+            self._add_unreadable(broken, message_id, now)
+        self._duplicates[transport] += len(duplicates)
+        if message_id and receipt.raw and self._raw_users[message_id]:
+            self._raw[message_id] = receipt.raw
+        if new:
+            self._learn(receipt.facts)
+        named = [routed.event.id for routed in receipt.events]
+        still_open = tuple(event_id for event_id in named if event_id in self._open_of)
+        return Appended(new=tuple(new), duplicates=tuple(duplicates), open=still_open)
+
+    def _know(self, event_id: str) -> None:
+        self._known[event_id] = None
+        while len(self._known) > self._keep_ids:
+            oldest = next(iter(self._known))
+            if oldest in self._open_of:
+                break
+            del self._known[oldest]
+
+    def _row(self, event: Event, handler: str, message_id: str | None, now: datetime) -> _Row:
+        seq = next(self._seq)
+        row = _Row(
+            seq=seq,
+            id=str(seq),
+            state=DeliveryState.PENDING,
+            event=event,
+            handler=handler,
+            source=event.source,
+            message_name=event.metadata.message_name,
+            message_id=message_id,
+            first_seen=now,
+            changed=now,
+        )
+        self._rows[row.id] = row
+        self._counts[handler][row.state] += 1
+        self._open_of.setdefault(event.id, set()).add(row.id)
+        if message_id:
+            self._raw_users[message_id] += 1
+        return row
+
+    def _add_unreadable(self, broken: Unreadable, message_id: str | None, now: datetime) -> None:
+        seq = next(self._seq)
+        row = _Row(
+            seq=seq,
+            id=str(seq),
+            state=DeliveryState.DEAD,
+            event=None,
+            handler="",
+            source=broken.source,
+            message_name=broken.message_name,
+            message_id=message_id,
+            first_seen=now,
+            changed=now,
+            error=broken.error,
+            reason=broken.reason,
+            attempts=(Attempt(now, broken.error, broken.reason),),
+        )
+        self._rows[row.id] = row
+        self._counts[""][row.state] += 1
+        if message_id:
+            self._raw_users[message_id] += 1
+        self._note_dead(row)
+
+    # --- lanes: the order of one handler and key ---------------------------------------------------------
+
+    def _enqueue(self, row: _Row) -> None:
+        lane = self._lanes.setdefault(row.lane, deque())
+        if not lane or lane[-1].seq < row.seq:
+            lane.append(row)
+        else:  # a replayed one goes back to its place, but never before one that is being handled
+            at = next(index for index, other in enumerate(lane) if other.seq > row.seq)
+            lane.insert(max(at, 1) if lane[0].state is DeliveryState.IN_FLIGHT else at, row)
+        self._offer(lane)
+
+    def _offer(self, lane: deque[_Row]) -> None:
+        head = lane[0]
+        if head.state is _CLAIMABLE:
+            heapq.heappush(self._ready[head.handler], (head.seq, head.id))
+
+    def _leave_lane(self, row: _Row) -> None:
+        lane = self._lanes[row.lane]
+        lane.remove(row)
+        if lane:
+            self._offer(lane)
+        else:
+            del self._lanes[row.lane]
+
+    def _set_state(self, row: _Row, state: DeliveryState, now: datetime) -> None:
+        self._counts[row.handler][row.state] -= 1
+        self._counts[row.handler][state] += 1
+        row.state, row.changed = state, now
+
+    def _free(self, row: _Row, now: datetime) -> None:
+        self._unpark_row(row)
+        self._set_state(row, DeliveryState.PENDING, now)
+        row.due = None
+        self._offer(self._lanes[row.lane])
+
+    # --- claim and settle --------------------------------------------------------------------------------
+
+    async def claim(
+        self, *, limit: int, now: datetime, lease_seconds: float, handlers: Collection[str]
+    ) -> list[Delivery]:
+        """Take ready deliveries; see ``Journal.claim``."""
+        self._changed.clear()
+        while self._timers and self._timers[0][0] <= now:
+            due, _, row_id = heapq.heappop(self._timers)
+            row = self._rows.get(row_id)
+            if row and row.due == due and (row.state in _TIMED or row.state is DeliveryState.IN_FLIGHT):
+                self._free(row, now)
+        claimed: list[Delivery] = []
+        heaps = [self._ready[name] for name in handlers]
+        while len(claimed) < limit:
+            heap = min((heap for heap in heaps if heap), key=lambda heap: heap[0], default=None)
+            if heap is None:
+                break
+            _, row_id = heapq.heappop(heap)
+            row = self._rows.get(row_id)
+            # a heap may hold what was taken, settled or overtaken meanwhile
+            if row is None or row.event is None or row.state is not _CLAIMABLE:
+                continue
+            if self._lanes[row.lane][0] is not row:
+                continue
+            self._set_state(row, DeliveryState.IN_FLIGHT, now)
+            self._lease(row, now, lease_seconds)
+            claimed.append(Delivery(row.id, row.event, row.handler, row.tries, row.first_seen))
+        return claimed
+
+    def _lease(self, row: _Row, now: datetime, lease_seconds: float) -> None:
+        self._wake_at(row, now + timedelta(seconds=lease_seconds))
+
+    def _wake_at(self, row: _Row, due: datetime) -> None:
+        row.due = due
+        heapq.heappush(self._timers, (due, row.seq, row.id))
+
+    async def extend(self, deliveries: Sequence[Delivery], *, now: datetime, lease_seconds: float) -> None:
+        """Keep claimed deliveries for longer."""
+        for delivery in deliveries:
+            row = self._rows.get(delivery.id)
+            if row and row.state is DeliveryState.IN_FLIGHT:
+                self._lease(row, now, lease_seconds)
+
+    async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
+        """Write down what became of claimed deliveries; see ``Journal.settle``."""
+        closed: list[str] = []
+        for verdict in verdicts:
+            row = self._rows.get(verdict.delivery.id)
+            if row is None or row.state is not DeliveryState.IN_FLIGHT:
+                continue  # its lease ended and another worker has it, or had it
+            self._apply(row, verdict, now)
+            if row.state.is_settled and self._close(row, now):
+                closed.append(verdict.delivery.event.id)
+        self._changed.set()
+        return closed
+
+    def _apply(self, row: _Row, verdict: Verdict, now: datetime) -> None:
+        row.due = None
+        match verdict:
+            case Completed(detail=detail, rule=rule):
+                row.detail, row.rule = detail, rule
+                self._set_state(row, DeliveryState.DROPPED if rule else DeliveryState.DONE, now)
+            case RetryAt(at=at, error=error, reason=reason):
+                self._note_failure(row, error, reason, now)
+                self._set_state(row, DeliveryState.WAITING, now)
+                self._wake_at(row, at)
+            case Park(on=on, until=until, error=error, reason=reason):
+                row.error, row.reason, row.parked_on = error, reason, on
+                self._set_state(row, DeliveryState.PARKED, now)
+                for name in on:
+                    self._parked[name].add(row.id)
+                if until is not None:
+                    self._wake_at(row, until)
+            case Bury(error=error, reason=reason):
+                self._note_failure(row, error, reason, now)
+                self._set_state(row, DeliveryState.DEAD, now)
+            case Release():
+                self._free(row, now)
+
+    @staticmethod
+    def _note_failure(row: _Row, error: str, reason: str, now: datetime) -> None:
+        row.tries += 1
+        row.error, row.reason = error, reason
+        row.attempts = (*row.attempts, Attempt(now, error, reason))
+
+    def _close(self, row: _Row, now: datetime) -> bool:
+        """Take a settled delivery off the open ones; tell whether its event has no other open one."""
+        self._leave_lane(row)
+        if row.state is DeliveryState.DEAD:
+            self._note_dead(row, now)
+        else:
+            self._drop_raw(row)
+            self._settled.append(row.id)
+            while len(self._settled) > self._keep_settled:
+                self._forget(self._settled.popleft())
+        event_id = row.event.id if row.event else ""
+        others = self._open_of[event_id]
+        others.discard(row.id)
+        if others:
+            return False
+        del self._open_of[event_id]
+        return True
+
+    def _note_dead(self, row: _Row, now: datetime | None = None) -> None:
+        self._dead[row.id] = None
+        while len(self._dead) > self._keep_dead:
+            oldest = self._rows[next(iter(self._dead))]
+            self._put_away(
+                oldest, f"the journal in memory keeps {self._keep_dead} dead letters", now or row.changed
+            )
+
+    def _put_away(self, row: _Row, reason: str, now: datetime) -> None:
+        self._dead.pop(row.id, None)
+        row.rule = reason
+        self._set_state(row, DeliveryState.DISCARDED, now)
+        self._drop_raw(row)
+        self._settled.append(row.id)
+
+    def _drop_raw(self, row: _Row) -> None:
+        if row.message_id is None:
+            return
+        self._raw_users[row.message_id] -= 1
+        if not self._raw_users[row.message_id]:
+            del self._raw_users[row.message_id]
+            self._raw.pop(row.message_id, None)
+
+    def _forget(self, row_id: str) -> None:
+        # a dead letter that was replayed may stand here from before
+        row = self._rows.get(row_id)
+        if row and row.state.is_settled and row.state is not DeliveryState.DEAD:
+            del self._rows[row_id]
+
+    # --- parking, facts ----------------------------------------------------------------------------------
+
+    def _unpark_row(self, row: _Row) -> None:
+        for name in row.parked_on:
+            waiting = self._parked.get(name)
+            if waiting:
+                waiting.discard(row.id)
+                if not waiting:
+                    del self._parked[name]
+        row.parked_on = ()
+
+    async def unpark(self, on: str) -> int:
+        """Set free what is parked on this."""
+        return self._unpark(on, datetime.now().astimezone())
+
+    def _unpark(self, on: str, now: datetime) -> int:
+        rows = [self._rows[row_id] for row_id in self._parked.get(on, ())]
+        for row in rows:
+            self._free(row, now)
+        if rows:
+            self._changed.set()
+        return len(rows)
+
+    async def remember(self, facts: Sequence[Fact]) -> None:
+        """Write facts down; see ``Journal.remember``."""
+        self._learn(facts)
+
+    def _learn(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            known = self._facts.get(fact.key)
+            if known is not None and known.time > fact.time:
+                continue
+            self._facts[fact.key] = fact
+            self._facts.move_to_end(fact.key)
+            if fact.key in self._parked:
+                self._unpark(fact.key, datetime.now().astimezone())
+        while len(self._facts) > self._keep_facts:
+            self._facts.popitem(last=False)
+
+    async def recall(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Give the facts that are known."""
+        return {key: self._facts[key].value for key in keys if key in self._facts}
+
+    # --- people ------------------------------------------------------------------------------------------
+
+    async def replay(self, query: Query, *, now: datetime) -> int:
+        """Make dead letters pending again; those without an event stay (see ``Journal.replay``)."""
+        number = 0
+        for row in self._found(query):
+            if row.state is not DeliveryState.DEAD or row.event is None:
+                continue
+            number += 1
+            self._dead.pop(row.id, None)
+            row.tries, row.error, row.reason = 0, None, None
+            self._set_state(row, DeliveryState.PENDING, now)
+            self._open_of.setdefault(row.event.id, set()).add(row.id)
+            self._enqueue(row)
+        self._changed.set()
+        return number
+
+    async def discard(self, query: Query, *, reason: str, now: datetime) -> int:
+        """Put dead letters away for good."""
+        rows = [row for row in self._found(query) if row.state is DeliveryState.DEAD]
+        for row in rows:
+            self._put_away(row, reason, now)
+        return len(rows)
+
+    async def search(self, query: Query) -> list[Entry]:
+        """Find deliveries and unreadable messages, oldest first."""
+        return [row.to_entry() for row in self._found(query)]
+
+    def _found(self, query: Query) -> list[_Row]:
+        found: list[_Row] = []
+        for row in self._candidates(query):
+            if len(found) >= query.limit:
+                break
+            if _fits(row, query):
+                found.append(row)
+        return found
+
+    def _candidates(self, query: Query) -> Iterator[_Row]:
+        if query.ids:
+            chosen = (self._rows[row_id] for row_id in query.ids if row_id in self._rows)
+            yield from sorted(chosen, key=lambda row: row.seq)
+            return
+        after = int(query.after) if query.after else 0
+        for row in list(self._rows.values()):
+            if row.seq > after:
+                yield row
+
+    async def raw(self, message_id: str) -> RawRecord | None:
+        """Give the bytes of a message that is not done yet, or that is dead."""
+        return self._raw.get(message_id)
+
+    async def stats(self) -> Stats:
+        """Count."""
+        heads = [lane[0].first_seen for lane in self._lanes.values()]
+        return Stats(
+            received=dict(self._received),
+            duplicates={name: number for name, number in self._duplicates.items() if number},
+            events=self._events,
+            unwanted=self._unwanted,
+            deliveries={
+                name: {state: number for state, number in by_state.items() if number}
+                for name, by_state in self._counts.items()
+            },
+            oldest_open=min(heads, default=None),
+        )
+
+    async def wait_ready(self, *, now: datetime, timeout: float) -> None:  # noqa: ASYNC109  # part of the contract
+        """Wait for a change or for the next time that comes."""
+        if self._timers:
+            timeout = min(timeout, max(0.0, (self._timers[0][0] - now).total_seconds()))
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+def _fits(row: _Row, query: Query) -> bool:
+    event = row.event
+    return (
+        (not query.states or row.state in query.states)
+        and (query.handler is None or row.handler == query.handler)
+        and (query.event_type is None or (event is not None and event.event_type == query.event_type))
+        and (query.event_id is None or (event is not None and event.id == query.event_id))
+        and (query.key is None or (event is not None and event.key == query.key))
+        and (query.source is None or row.source == query.source)
+        and (query.error is None or row.error == query.error)
+        and (query.message_name is None or row.message_name == query.message_name)
+        and (query.since is None or row.first_seen >= query.since)
+        and (query.before is None or row.first_seen < query.before)
+        and (query.text is None or _mentions(row, query.text.casefold()))
+    )
+
+
+def _mentions(row: _Row, text: str) -> bool:
+    event = row.event
+    places = (row.source, row.message_name, row.reason, *((event.key, event.id) if event else ()))
+    return any(text in place.casefold() for place in places if place)

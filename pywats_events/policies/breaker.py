@@ -1,0 +1,116 @@
+"""The circuit breaker: leave a destination alone while it is down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class BreakerState(StrEnum):
+    """CLOSED lets everything through, OPEN nothing, HALF_OPEN one probe."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(slots=True)
+class CircuitBreaker:
+    """Opens after failures in a row; lets one probe through when the time is over; closes when it succeeds.
+
+    It never raises: the dispatcher asks it before it claims deliveries, so those of a destination that is
+    down simply stay in the journal.
+
+    Args:
+        failure_threshold: failures in a row that open it.
+        reset_timeout: seconds until a probe is let through.
+        clock: monotonic seconds.
+    """
+
+    failure_threshold: int = 5
+    reset_timeout: float = 30.0
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    _failures: int = field(default=0, init=False)
+    _probe_at: float | None = field(default=None, init=False, repr=False)
+    _probing: bool = field(default=False, init=False)
+    reason: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        if self.failure_threshold < 1 or self.reset_timeout < 0:
+            raise ValueError(
+                "CircuitBreaker: failure_threshold must be at least 1, reset_timeout not negative"
+            )
+
+    def fresh(self) -> CircuitBreaker:
+        """Give a closed breaker with the same settings, for another destination."""
+        return CircuitBreaker(self.failure_threshold, self.reset_timeout, self.clock)
+
+    @property
+    def state(self) -> BreakerState:
+        """The state now."""
+        if self._probe_at is None:
+            return BreakerState.CLOSED
+        return BreakerState.HALF_OPEN if self.clock() >= self._probe_at else BreakerState.OPEN
+
+    @property
+    def seconds_to_probe(self) -> float:
+        """Seconds until a probe is let through; 0 when one is, or when nothing is held back."""
+        return 0.0 if self._probe_at is None else max(0.0, self._probe_at - self.clock())
+
+    def room(self, wanted: int) -> int:
+        """Give how many of the wanted calls may be made now."""
+        match self.state:
+            case BreakerState.CLOSED:
+                return wanted
+            case BreakerState.OPEN:
+                return 0
+            case BreakerState.HALF_OPEN:
+                return 0 if self._probing else min(wanted, 1)
+
+    def probe_begins(self) -> None:
+        """Note that the one call of the half-open state is on its way."""
+        self._probing = self.state is BreakerState.HALF_OPEN
+
+    def probe_abandoned(self) -> None:
+        """Note that the probe ended without saying anything about the destination."""
+        self._probing = False
+
+    def record_success(self) -> bool:
+        """Close; give True when it was not closed."""
+        was_open = self._probe_at is not None
+        self._failures = 0
+        self._probe_at = None
+        self._probing = False
+        self.reason = ""
+        return was_open
+
+    def record_failure(self, reason: str = "", *, retry_after: float | None = None) -> bool:
+        """Count a failure; give True when this one opened the breaker.
+
+        Args:
+            reason: why, for people.
+            retry_after: seconds that the destination asked for. Asking opens the breaker at once.
+        """
+        if self._probe_at is not None:
+            was_probe, self._probing = self._probing, False
+            if was_probe or retry_after is not None:
+                self._open(reason, retry_after)
+            return False
+        self._failures += 1
+        if self._failures < self.failure_threshold and retry_after is None:
+            return False
+        self._open(reason, retry_after)
+        return True
+
+    def trip(self, reason: str = "", *, retry_after: float | None = None) -> bool:
+        """Open at once; give True when it was closed."""
+        was_closed = self._probe_at is None
+        self._probing = False
+        self._open(reason, retry_after)
+        return was_closed
+
+    def _open(self, reason: str, retry_after: float | None) -> None:
+        self.reason = reason
+        self._probe_at = self.clock() + (self.reset_timeout if retry_after is None else max(0.0, retry_after))
