@@ -1,0 +1,255 @@
+"""A private RabbitMQ: own folder, ports, cookie and epmd; nothing of a default instance is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Final, Self
+from uuid import uuid4
+
+from brokers.ports import free_ports
+
+#: The scripts themselves, not the wrappers in /usr/sbin: those change the user and lose the environment.
+SCRIPTS: Final = Path(os.environ.get("RABBITMQ_SCRIPTS", "/usr/lib/rabbitmq/bin"))
+
+#: A loaded machine starts a node in many seconds where an idle one needs four.
+ALLOWANCE_SECONDS: Final = 60.0
+
+_AMQP_091_HEADER: Final = b"AMQP\x00\x00\x09\x01"
+_METHOD_FRAME: Final = b"\x01"
+_QUIET_SCHEDULERS: Final = "+sbwt none +sbwtdcpu none +sbwtdio none"
+
+
+class BrokerUnavailable(Exception):  # noqa: N818  # says a state
+    """No broker can be had on this machine; the text says why and what to do."""
+
+
+class RabbitMQ:
+    """One node, whose data, ports and users last over ``stop``, ``kill`` and ``restart`` until ``end``.
+
+    All methods block: in a coroutine call them through ``asyncio.to_thread``.
+
+    Attributes:
+        host: where it listens.
+        port: AMQP 0-9-1, and AMQP 1.0 where that is switched on.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(self, folder: Path, *, amqp10: bool = True) -> None:
+        if not (SCRIPTS / "rabbitmq-server").exists():
+            raise BrokerUnavailable(
+                f"RabbitMQ is not installed: there is no {SCRIPTS / 'rabbitmq-server'}. Install it "
+                "(Debian, Ubuntu: apt-get install rabbitmq-server), name the folder of its scripts in "
+                "RABBITMQ_SCRIPTS, or leave these tests out with --no-brokers."
+            )
+        self._folder = folder
+        self._amqp10 = amqp10
+        self._node = f"t{uuid4().hex[:12]}@localhost"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self.port, self._distribution_port, self._epmd_port = free_ports(3)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def url(self) -> str:
+        """The default virtual host, as the user that exists from the start."""
+        return f"amqp://guest:guest@{self.host}:{self.port}/"
+
+    @property
+    def running(self) -> bool:
+        """True between a start and the end of the process, however that came."""
+        return self._server is not None and self._server.poll() is None
+
+    def start(self) -> None:
+        """Start the node and return when it accepts connections."""
+        if self.running:
+            return
+        self._write_configuration()
+        self._start_epmd()
+        with (self._folder / "log" / "out").open("ab") as output:
+            # A session of its own: a Ctrl-C meant for pytest must not reach the node before the tests' ends.
+            self._server = subprocess.Popen(
+                [SCRIPTS / "rabbitmq-server"],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """End the node as an operator would, and wait for it."""
+        self._signal_node(signal.SIGTERM)
+        self._wait_for_end()
+
+    def kill(self) -> None:
+        """End the node as a power cut would, and wait for it."""
+        self._signal_node(signal.SIGKILL)
+        self._wait_for_end()
+
+    def restart(self) -> None:
+        """Stop, if running, and start with the same data on the same port."""
+        self.stop()
+        self.start()
+
+    def end(self) -> None:
+        """Stop for good, epmd too."""
+        self.stop()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait(ALLOWANCE_SECONDS)
+            self._epmd = None
+
+    def ctl(self, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` on this node and give what it printed."""
+        done = subprocess.run(
+            [SCRIPTS / "rabbitmqctl", "-q", *arguments],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ALLOWANCE_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RABBITMQ_", "ERL_", "ERLANG_"))
+        }
+        folder = self._folder
+        return inherited | {
+            "HOME": str(folder / "home"),
+            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_NODE_IP_ADDRESS": self.host,
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": self.host,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                f"-kernel inet_dist_use_interface {{127,0,0,1}} {_QUIET_SCHEDULERS}"
+            ),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+        }
+
+    def _write_configuration(self) -> None:
+        for name in ("home", "mnesia", "log"):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        settings = (
+            f"listeners.tcp.1 = {self.host}:{self.port}",
+            "loopback_users = none",
+            "log.console = true",
+            "log.file = false",
+        )
+        (self._folder / "rabbitmq.conf").write_text("\n".join(settings) + "\n")
+        plugins = "rabbitmq_amqp1_0" if self._amqp10 else ""
+        (self._folder / "enabled_plugins").write_text(f"[{plugins}].\n")
+
+    def _start_epmd(self) -> None:
+        """Start the port mapper as a child: the node would start one that outlives everybody."""
+        if self._epmd is not None and self._epmd.poll() is None:
+            return
+        self._epmd = subprocess.Popen(
+            ["epmd", "-port", str(self._epmd_port), "-address", self.host],  # noqa: S607  # wherever Erlang is
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + ALLOWANCE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self._epmd_port), 1):
+                return
+            time.sleep(0.02)
+        raise BrokerUnavailable(f"epmd does not listen on port {self._epmd_port}")
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + ALLOWANCE_SECONDS
+        while time.monotonic() < deadline:
+            if not self.running:
+                raise BrokerUnavailable(f"RabbitMQ ended while it started:\n{self._last_output()}")
+            if self._speaks_amqp():
+                return
+            time.sleep(0.05)
+        self.kill()
+        raise BrokerUnavailable(
+            f"RabbitMQ was not ready after {ALLOWANCE_SECONDS:.0f} s:\n{self._last_output()}"
+        )
+
+    def _speaks_amqp(self) -> bool:
+        try:
+            with socket.create_connection((self.host, self.port), 2) as probe:
+                probe.settimeout(2)
+                probe.sendall(_AMQP_091_HEADER)
+                return probe.recv(1) == _METHOD_FRAME
+        except OSError:
+            return False
+
+    def _last_output(self) -> str:
+        return (self._folder / "log" / "out").read_text(errors="replace")[-4000:]
+
+    def _signal_node(self, number: signal.Signals) -> None:
+        if self._server is None or not self.running:
+            return
+        node = self._node_pid()
+        if node is None:
+            self._server.kill()
+            return
+        # The script waits for the node, reaps it and ends with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(node, number)
+
+    def _node_pid(self) -> int | None:
+        """Give the process of the Erlang machine, if it is one that our script started."""
+        if self._server is None:
+            return None
+        try:
+            pid = int((self._folder / "pid").read_text())
+            session = os.getsid(pid)
+        except (OSError, ValueError):
+            return None
+        return pid if session == self._server.pid else None
+
+    def _wait_for_end(self) -> None:
+        if self._server is None:
+            return
+        try:
+            self._server.wait(ALLOWANCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._signal_node(signal.SIGKILL)
+            self._server.wait(ALLOWANCE_SECONDS)
+        self._server = None
+        self._wait_until_port_is_free()
+
+    def _wait_until_port_is_free(self) -> None:
+        """Wait for the sockets of the old node: the Erlang machine may outlive the script for a moment."""
+        deadline = time.monotonic() + ALLOWANCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((self.host, self.port), 1).close()
+            except OSError:
+                return
+            time.sleep(0.02)

@@ -1,0 +1,81 @@
+"""What all tests share: the switch that leaves real brokers out, and the brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from brokers import BrokerUnavailable, RabbitMQ
+
+_BROKER_FIXTURES = frozenset({"broker", "own_broker"})
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer to run without real brokers: somebody's choice, never made by the suite itself."""
+    parser.addoption(
+        "--no-brokers",
+        action="store_true",
+        help="leave out the tests that need a real RabbitMQ (the suite starts its own)",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say first what will be left out."""
+    return "brokers: left out (--no-brokers)" if config.getoption("--no-brokers") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what uses a broker, and deselect it when asked to."""
+    for item in items:
+        if _BROKER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.broker)
+    if not config.getoption("--no-brokers"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("broker")]
+    config.stash[_left_out] = len(left_out)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("broker")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say last what was left out, so that nobody takes the result for the whole."""
+    count = config.stash.get(_left_out, 0)
+    if count:
+        terminalreporter.section("brokers")
+        terminalreporter.line(f"{count} tests with a real broker were left out (--no-brokers).", yellow=True)
+
+
+def _start(folder_factory: pytest.TempPathFactory, name: str) -> RabbitMQ:
+    node = None
+    try:
+        node = RabbitMQ(folder_factory.mktemp(name))
+        node.start()
+    except BrokerUnavailable as error:
+        if node is not None:
+            node.end()
+        pytest.fail(str(error), pytrace=False)
+    return node
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """Give the RabbitMQ that all tests share. Use names of your own; never stop it."""
+    node = _start(tmp_path_factory, "rabbitmq")
+    yield node
+    node.end()
+
+
+@pytest.fixture(scope="module")
+def _mortal_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    node = _start(tmp_path_factory, "mortal-rabbitmq")
+    yield node
+    node.end()
+
+
+@pytest.fixture
+def own_broker(_mortal_broker: RabbitMQ) -> RabbitMQ:
+    """Give a running RabbitMQ that the test may stop, kill and restart; its module shares it, in turns."""
+    _mortal_broker.start()
+    return _mortal_broker
