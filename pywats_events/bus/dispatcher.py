@@ -47,7 +47,7 @@ class Dispatcher:
         breaker: settings of the destinations' circuit breakers.
         handler_timeout: seconds after which a try counts as failed.
         executor: runs handlers that are not async.
-        on_settled: called after each commit with its tries and the ids of the events that are settled as a whole.
+        on_settled: called after each commit with its tries and the ids of the events settled as a whole.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Dispatcher:
         self._executor = executor
         self._on_settled = on_settled
         self._breakers: dict[str, CircuitBreaker] = {}
+        self._recovered: set[str] = set()  # destinations that answered again
         self._running: dict[asyncio.Task[None], Delivery] = {}
         self._ended: list[Settled] = []
         self._slot_free = asyncio.Event()
@@ -115,7 +116,7 @@ class Dispatcher:
                 if not claimed:
                     await self._journal.wait_ready(now=_now(), timeout=self._nap())
             except JournalError as error:
-                log.error("journal can't be read; trying again", error=str(error))
+                log.error("journal can't be read; trying again", error=str(error))  # noqa: TRY400  # the text says it
                 await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
 
     async def _claim(self) -> int:
@@ -170,11 +171,11 @@ class Dispatcher:
         if subscription is None:  # unsubscribed between claim and try
             self._end(Settled(delivery, Release(delivery), None))
             return
-        exempt_from_backlog.set(True)  # noqa: FBT003  # a context variable's value
+        exempt_from_backlog.set(True)
         try:
             async with asyncio.timeout(self._handler_timeout) as limit:
                 outcome = await subscription.run(delivery.event, self._executor)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the supervisor of handlers: judged, journalled, logged
             if isinstance(error, TimeoutError) and limit.expired():
                 error = TransientError(f"handler did not finish within {self._handler_timeout:g} s")
             self._failed(delivery, subscription, error)
@@ -182,8 +183,12 @@ class Dispatcher:
             self._succeeded(delivery, subscription, outcome)
 
     def _succeeded(self, delivery: Delivery, subscription: Subscription, outcome: Any) -> None:
-        if subscription.destination and self.breaker_of(subscription.destination).record_success():
-            log.info("destination is back", destination=subscription.destination)
+        destination = subscription.destination
+        if destination and isinstance(outcome, Dropped):
+            self.breaker_of(destination).probe_abandoned()  # it was not asked
+        elif destination and self.breaker_of(destination).record_success():
+            self._recovered.add(destination)
+            log.info("destination is back", destination=destination)
         match outcome:
             case Dropped(rule=rule):
                 verdict = Completed(delivery, rule=rule or "no rule named")
@@ -219,10 +224,8 @@ class Dispatcher:
                 opened = breaker.trip(reason, retry_after=error.retry_after)
             case DestinationUnavailable() | TransientError():
                 opened = breaker.record_failure(reason, retry_after=error.retry_after)
-            case PermanentError():
-                breaker.record_success()  # it answered
-            case NotReady():
-                breaker.probe_abandoned()  # it was not asked
+            case PermanentError() | NotReady():
+                breaker.probe_abandoned()  # the fault is the event's; the destination may not have been asked
             case _:
                 opened = breaker.record_failure(reason)
         if opened:
@@ -254,22 +257,14 @@ class Dispatcher:
                 closed = await self._journal.settle([one.verdict for one in batch], now=_now())
             except JournalError as error:
                 self._ended = batch + self._ended
-                log.error("journal can't be written; trying again", outcomes=len(batch), error=str(error))
+                log.error(  # noqa: TRY400  # the text says it
+                    "journal can't be written; trying again", outcomes=len(batch), error=str(error)
+                )
                 await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
                 continue
-            await self._unpark_recovered(batch)
+            while self._recovered:
+                await self._journal.unpark(destination_key(self._recovered.pop()))
             await self._on_settled(batch, closed)
-
-    async def _unpark_recovered(self, batch: Sequence[Settled]) -> None:
-        """Free what waits for a destination as soon as it has answered."""
-        answered = {
-            subscription.destination
-            for one in batch
-            if one.error is None and (subscription := self._subscriptions.get(one.delivery.handler))
-        }
-        for destination in answered:
-            if destination:
-                await self._journal.unpark(destination_key(destination))
 
     async def _renew_forever(self) -> None:
         while True:
@@ -278,7 +273,7 @@ class Dispatcher:
                 try:
                     await self._journal.extend(list(self._running.values()), now=_now(), lease_seconds=LEASE)
                 except JournalError as error:
-                    log.error("leases could not be renewed", error=str(error))
+                    log.error("leases could not be renewed", error=str(error))  # noqa: TRY400  # the text says it
 
 
 def _now() -> datetime:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 
@@ -38,12 +38,23 @@ class _Ticket:
     message: RawMessage | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _PendingAck:
     """A message of a journal that is not durable: acknowledged when its last delivery is settled."""
 
     message: RawMessage
-    open: set[str] = field(default_factory=set)
+    open: set[str]
+    appended: bool = False
+
+
+class IntakeListener(Protocol):
+    """Who wants to know what is written down."""
+
+    def appending(self, receipts: Sequence[Receipt]) -> None:
+        """These are about to be written; their deliveries may run from now on."""
+
+    def appended(self, receipts: Sequence[Receipt], answers: Sequence[Appended]) -> None:
+        """These were written, with these answers."""
 
 
 class IntakeDesk:
@@ -54,7 +65,7 @@ class IntakeDesk:
         route: says which handlers an event is due to.
         observers: learn facts from events.
         high_water: from so many unsettled deliveries on, messages wait (back-pressure).
-        on_appended: called after each commit with its receipts and the journal's answers.
+        listener: is told before and after each commit.
     """
 
     def __init__(
@@ -64,13 +75,13 @@ class IntakeDesk:
         route: Router,
         observers: Sequence[Observer],
         high_water: int,
-        on_appended: Callable[[Sequence[Receipt], Sequence[Appended]], Awaitable[None]],
+        listener: IntakeListener,
     ) -> None:
         self._journal = journal
         self._route = route
         self._observers = observers
         self._high_water = high_water
-        self._on_appended = on_appended
+        self._listener = listener
         self._queue: asyncio.Queue[_Ticket] = asyncio.Queue(QUEUE)
         self._room = asyncio.Event()
         self._room.set()
@@ -95,6 +106,14 @@ class IntakeDesk:
         """
         await self._wait_for_room()
         return await self._write(_Ticket(self._receipt([event], None), _future()))
+
+    async def tell(self, event: Event) -> None:
+        """Write a system event down. Called by the bus's own parts, so it does not wait for the writer."""
+        ticket = _Ticket(self._receipt([event], None), _future())
+        try:
+            self._queue.put_nowait(ticket)
+        except asyncio.QueueFull:
+            log.warning("system event left out: the intake is full", event_type=event.event_type.value)
 
     async def _wait_for_room(self) -> None:
         if not exempt_from_backlog.get():
@@ -123,40 +142,67 @@ class IntakeDesk:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            receipts = [ticket.receipt for ticket in batch]
             try:
-                answers = await self._journal.append(receipts)
-            except JournalError as error:
-                log.error(
-                    "journal refused messages; they stay with their source",
-                    count=len(batch),
-                    error=str(error),
-                )
-                for ticket in batch:
-                    _resolve(ticket.done, error)
-                continue
-            for ticket, answer in zip(batch, answers, strict=True):
-                _resolve(ticket.done, answer)
-                if ticket.message is not None:
-                    await self._see_to_ack(ticket.message, answer)
+                await self._append(batch)
+            finally:
+                for _ in batch:
+                    self._queue.task_done()
             await self.measure_backlog()
-            await self._on_appended(receipts, answers)
 
-    async def _see_to_ack(self, message: RawMessage, answer: Appended) -> None:
-        if self._journal.durable or not answer.open:
-            await message.ack()
+    async def _append(self, batch: Sequence[_Ticket]) -> None:
+        receipts = [ticket.receipt for ticket in batch]
+        # registered before the commit: a handler may be done before the commit's answer is here
+        pending = [self._expect(ticket) for ticket in batch]
+        self._listener.appending(receipts)
+        try:
+            answers = await self._journal.append(receipts)
+        except JournalError as error:
+            self._listener.appended(receipts, [Appended((), (), ()) for _ in receipts])
+            count = len(batch)
+            log.error("journal refused messages; they stay with their source", count=count, error=str(error))  # noqa: TRY400  # the text says it
+            for ticket, waiting in zip(batch, pending, strict=True):
+                self._forget(waiting, waiting.open if waiting else ())
+                _resolve(ticket.done, error)
             return
-        pending = _PendingAck(message, set(answer.open))
-        for event_id in answer.open:
-            self._pending[event_id].append(pending)
+        self._listener.appended(receipts, answers)
+        for ticket, waiting, answer in zip(batch, pending, answers, strict=True):
+            _resolve(ticket.done, answer)
+            if ticket.message is None:
+                continue
+            if waiting is not None:
+                waiting.appended = True
+                self._forget(waiting, waiting.open.difference(answer.open))
+            if waiting is None or not waiting.open:
+                await _ack(ticket.message)
+
+    def _expect(self, ticket: _Ticket) -> _PendingAck | None:
+        if self._journal.durable or ticket.message is None:
+            return None
+        waiting = _PendingAck(ticket.message, {routed.event.id for routed in ticket.receipt.events})
+        for event_id in waiting.open:
+            self._pending[event_id].append(waiting)
+        return waiting
+
+    def _forget(self, waiting: _PendingAck | None, event_ids: Iterable[str]) -> None:
+        if waiting is None:
+            return
+        for event_id in list(event_ids):
+            waiting.open.discard(event_id)
+            self._pending[event_id].remove(waiting)
+            if not self._pending[event_id]:
+                del self._pending[event_id]
+
+    async def flush(self) -> None:
+        """Wait until everything that came in is written."""
+        await self._queue.join()
 
     async def settled(self, event_ids: Iterable[str]) -> None:
         """Acknowledge the messages all of whose events are settled now."""
         for event_id in event_ids:
             for pending in self._pending.pop(event_id, ()):
                 pending.open.discard(event_id)
-                if not pending.open:
-                    await pending.message.ack()
+                if pending.appended and not pending.open:
+                    await _ack(pending.message)
 
     async def measure_backlog(self) -> None:
         """Hold messages back, or let them come again, by the number of unsettled deliveries."""
@@ -174,6 +220,16 @@ class IntakeDesk:
         self._pending.clear()
         for pending in waiting.values():
             await pending.message.release()
+
+
+async def _ack(message: RawMessage) -> None:
+    """Acknowledge. A source that can't be told sends the message again, and it is known then."""
+    try:
+        await message.ack()
+    except Exception as error:  # noqa: BLE001  # whatever a transport raises must not stop the others' intake
+        log.warning(
+            "source could not be told", transport=message.transport, error=f"{type(error).__name__}: {error}"
+        )
 
 
 def _future() -> asyncio.Future[Appended]:

@@ -1,0 +1,445 @@
+"""The event bus for async code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+from uuid import uuid4
+
+import structlog
+
+from pywats_events.bus.dispatcher import Dispatcher, Settled
+from pywats_events.bus.intake import IntakeDesk, Observer
+from pywats_events.bus.subscription import Filter, Middleware, Subscription
+from pywats_events.event import Event, EventMetadata, EventType
+from pywats_events.handler import BaseHandler
+from pywats_events.journal import Appended, Bury, DeliveryState, Journal, Query, Receipt
+from pywats_events.journal.memory import MemoryJournal
+from pywats_events.message import Adapter, RawMessage, Unreadable
+from pywats_events.policies import CircuitBreaker, DeadLetter, ErrorPolicy, RetryPolicy
+from pywats_events.transports.base import BaseTransport
+
+log = structlog.get_logger(__name__)
+
+EventHook: TypeAlias = Callable[[Event], None]
+ErrorHook: TypeAlias = Callable[[Event, Exception], None]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Somebody waits until each delivery of an event has been tried."""
+
+    left: int
+    done: asyncio.Future[None]
+
+
+class AsyncEventBus:
+    """Takes events in, keeps them in the journal, and brings each one to its handlers.
+
+    Use it with ``async with``, or call ``start`` and ``stop``.
+
+    Args:
+        journal: where events are kept. Default: in memory.
+        retry_policy: for handlers that bring none of their own.
+        error_policy: where dead letters are shown, and when a destination is left alone.
+        concurrency: most handlers that run at the same time.
+        handler_timeout: seconds after which a try counts as failed.
+        high_water: from so many unsettled deliveries on, sources wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal | None = None,
+        retry_policy: RetryPolicy | None = None,
+        error_policy: ErrorPolicy | None = None,
+        concurrency: int = 32,
+        handler_timeout: float = 60.0,
+        high_water: int = 10_000,
+    ) -> None:
+        if concurrency < 1:
+            raise ValueError("concurrency must be at least 1")
+        self.journal: Journal = journal if journal is not None else MemoryJournal()
+        self._error_policy = error_policy or ErrorPolicy()
+        self._error_policy.dead_letter_queue.bind(self._replay_ids)
+        self._subscriptions: dict[str, Subscription] = {}
+        self._transports: dict[str, BaseTransport] = {}
+        self._observers: list[Observer] = []
+        self._event_hooks: list[EventHook] = []
+        self._error_hooks: list[ErrorHook] = []
+        self._watches: defaultdict[str, list[_Watch]] = defaultdict(list)
+        self._open_tries: dict[str, int] = {}
+        self._expected: set[str] = set()  # events whose tries are expected before they are written
+        self._quiet = asyncio.Event()
+        self._executor = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="handler")
+        self._desk = IntakeDesk(
+            self.journal,
+            route=self._route,
+            observers=self._observers,
+            high_water=high_water,
+            listener=self,
+        )
+        self._dispatcher = Dispatcher(
+            self.journal,
+            self._subscriptions,
+            concurrency=concurrency,
+            retry_policy=retry_policy or RetryPolicy(),
+            breaker=self._error_policy.circuit_breaker,
+            handler_timeout=handler_timeout,
+            executor=self._executor,
+            on_settled=self._note_settled,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._running = False
+
+    # --- who is on the bus -------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        handler: BaseHandler,
+        *,
+        name: str | None = None,
+        filter: Filter | None = None,  # noqa: A002  # the word that users expect
+        middleware: Sequence[Middleware] = (),
+        retry_policy: RetryPolicy | None = None,
+    ) -> Subscription:
+        """Bring a handler the events that it wants, from now on.
+
+        Args:
+            handler: the handler.
+            name: identity in the journal; default: the handler's name. A name that is taken gets a number.
+            filter: which events of its types it wants.
+            middleware: code around each try, outermost first.
+            retry_policy: for this handler alone.
+
+        Raises:
+            TypeError: the handler does not say properly which events it wants.
+        """
+        subscription = Subscription.of(
+            handler, name=name, filter=filter, middleware=middleware, retry_policy=retry_policy
+        )
+        first, number = subscription.name, 1
+        while subscription.name in self._subscriptions:
+            number += 1
+            subscription.name = f"{first}-{number}"
+        self._subscriptions[subscription.name] = subscription
+        return subscription
+
+    def unsubscribe(self, who: BaseHandler | Subscription) -> None:
+        """Bring this handler nothing more. What is due to it already stays in the journal."""
+        for name, subscription in list(self._subscriptions.items()):
+            if who is subscription or who is subscription.handler:
+                del self._subscriptions[name]
+
+    def register_transport(self, transport: BaseTransport) -> None:
+        """Receive from a transport, once the bus is started.
+
+        Raises:
+            ValueError: another transport has the same name.
+            RuntimeError: the bus is running.
+        """
+        if self._running:
+            raise RuntimeError("register transports before the bus is started")
+        if transport.name in self._transports:
+            raise ValueError(
+                f'there is a transport named "{transport.name}" already; give this one another name'
+            )
+        self._transports[transport.name] = transport
+
+    def observe(self, observer: Observer) -> None:
+        """Learn facts from every event, in order of arrival, before any handler sees it."""
+        self._observers.append(observer)
+
+    def on_event(self, hook: EventHook) -> EventHook:
+        """Call this for each event that is taken in. Usable as a decorator."""
+        self._event_hooks.append(hook)
+        return hook
+
+    def on_error(self, hook: ErrorHook) -> ErrorHook:
+        """Call this for each try that failed. Usable as a decorator."""
+        self._error_hooks.append(hook)
+        return hook
+
+    @property
+    def breakers(self) -> Mapping[str, CircuitBreaker]:
+        """The circuit breakers, by destination."""
+        return self._dispatcher.breakers
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the journal, run the handlers, start the transports.
+
+        Raises:
+            RuntimeError: the bus was stopped; a new one is needed.
+            JournalError: the journal can't be opened.
+        """
+        if self._running:
+            return
+        if self._tasks:
+            raise RuntimeError("this bus was stopped; make a new one")
+        await self.journal.open()
+        self._running = True
+        create = asyncio.get_running_loop().create_task
+        self._tasks = [
+            create(self._supervise("intake", self._desk.run), name="intake"),
+            create(self._supervise("dispatcher", self._dispatcher.run), name="dispatcher"),
+        ]
+        for transport in self._transports.values():
+            await transport.start(_TransportIntake(self, transport.adapter))
+
+    async def stop(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109  # how long to drain
+        """Take nothing more, finish what is in flight, close.
+
+        Args:
+            timeout: seconds for what is ready to run now. What is not done by then stays in the journal or,
+                where that ends with the process, with its source.
+        """
+        if not self._running:
+            return
+        for transport in self._transports.values():
+            await transport.stop()
+        await self._desk.flush()
+        await self.drain(timeout=timeout)
+        self._running = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._dispatcher.stop()
+        await self._desk.release_all()
+        for transport in self._transports.values():
+            await transport.close()
+        await self.journal.close()
+        self._executor.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def drain(self, *, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # part of the public face
+        """Wait until every event was brought to its handlers; those that wait for a retry don't count.
+
+        Returns:
+            False when the time was over before.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while self._open_tries:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _supervise(self, what: str, run: Callable[[], Any]) -> None:
+        """Keep a part of the bus alive. A fault in it must not end the intake or delivery of everything."""
+        while True:
+            try:
+                await run()
+            except Exception:
+                log.exception("part of the bus failed and is started again", part=what)
+                await asyncio.sleep(1.0)  # a fault that comes back at once must not take the processor
+
+    # --- events ------------------------------------------------------------------------------------------
+
+    async def publish(self, event: Event) -> None:
+        """Take an event in. Returns once the journal has it.
+
+        Raises:
+            RuntimeError: the bus is not started.
+            JournalError: the journal can't take it.
+        """
+        if not self._running:
+            raise RuntimeError("start the bus before publishing to it")
+        await self._desk.publish(event)
+
+    async def receive(self, message: RawMessage, adapter: Adapter) -> Appended:
+        """Take a message in; see ``Intake.receive``."""
+        return await self._desk.receive(message, adapter)
+
+    async def handled(self, event_id: str) -> None:
+        """Return when each handler of an event has run, whatever came of it."""
+        if event_id not in self._open_tries:
+            return
+        watch = _Watch(self._open_tries[event_id], asyncio.get_running_loop().create_future())
+        self._watches[event_id].append(watch)
+        await watch.done
+
+    async def replay(self, query: Query) -> int:
+        """Put dead letters through again; those that nobody could read are read again from their bytes.
+
+        Returns:
+            How many were set going.
+        """
+        now = datetime.now(UTC)
+        number = 0
+        for entry in await self.journal.search(query):
+            if entry.state is not DeliveryState.DEAD:
+                continue
+            if entry.event is None:
+                number += await self._read_again(entry.id, entry.message_id)
+                continue
+            self._open_tries[entry.event.id] = self._open_tries.get(entry.event.id, 0) + 1
+            number += await self.journal.replay(Query(ids=(entry.id,)), now=now)
+        return number
+
+    async def _replay_ids(self, ids: tuple[str, ...]) -> int:
+        return await self.replay(Query(ids=ids, limit=len(ids)))
+
+    async def _read_again(self, entry_id: str, message_id: str | None) -> bool:
+        record = await self.journal.raw(message_id) if message_id else None
+        transport = self._transports.get(record.transport) if record else None
+        if record is None or transport is None:
+            return False
+        message = record.to_message()
+        if any(isinstance(part, Unreadable) for part in transport.adapter(message)):
+            return False
+        await self._desk.receive(message, transport.adapter)
+        await self.journal.discard(Query(ids=(entry_id,)), reason="read again", now=datetime.now(UTC))
+        return True
+
+    # --- what the parts tell -----------------------------------------------------------------------------
+
+    def _route(self, event: Event) -> tuple[str, ...]:
+        return tuple(name for name, subscription in self._subscriptions.items() if subscription.wants(event))
+
+    def appending(self, receipts: Sequence[Receipt]) -> None:
+        """Expect the tries of these events; called before they are written."""
+        for receipt in receipts:
+            for routed in receipt.events:
+                if routed.handlers and routed.event.id not in self._open_tries:
+                    self._open_tries[routed.event.id] = len(routed.handlers)
+                    self._expected.add(routed.event.id)
+
+    def appended(self, receipts: Sequence[Receipt], answers: Sequence[Appended]) -> None:
+        """Tell the hooks what is new, and expect no tries of repeats; called after they were written."""
+        new = {event_id for answer in answers for event_id in answer.new}
+        for event_id in self._expected - new:
+            self._open_tries.pop(event_id, None)
+            self._quiet.set()
+        self._expected.clear()
+        for receipt in receipts:
+            for routed in receipt.events:
+                if routed.event.id in new:
+                    new.discard(routed.event.id)
+                    for hook in self._event_hooks:
+                        _call_hook(hook, routed.event)
+            for broken in receipt.unreadable:
+                _log_unreadable(broken, receipt)
+
+    async def _note_settled(self, tries: Sequence[Settled], closed: Sequence[str]) -> None:
+        for one in tries:
+            event = one.delivery.event
+            if one.error is not None:
+                for hook in self._error_hooks:
+                    _call_hook(hook, event, one.error)
+                await self._tell(EventType.HANDLER_ERROR, event, _failure(one))
+            if isinstance(one.verdict, Bury):
+                self._error_policy.dead_letter_queue.add(_dead_letter(one, one.verdict))
+                await self._tell(EventType.EVENT_DEAD_LETTER, event, _failure(one))
+            self._count_try(event.id)
+        await self._desk.settled(closed)
+        await self._desk.measure_backlog()
+
+    def _count_try(self, event_id: str) -> None:
+        if event_id in self._open_tries:
+            self._open_tries[event_id] -= 1
+            if self._open_tries[event_id] <= 0:
+                del self._open_tries[event_id]
+                self._quiet.set()
+        for watch in self._watches.get(event_id, []):
+            watch.left -= 1
+            if watch.left <= 0 and not watch.done.done():
+                watch.done.set_result(None)
+        if event_id not in self._open_tries:
+            self._watches.pop(event_id, None)
+
+    async def tell_of_transport(self, event_type: EventType, transport: str, said: str) -> None:
+        """Publish that a transport can or can't receive, for those who want to know."""
+        await self._tell(event_type, None, {"transport": transport, "detail": said}, source=transport)
+
+    async def _tell(
+        self, event_type: EventType, about: Event | None, payload: dict[str, Any], *, source: str = "bus"
+    ) -> None:
+        """Publish a system event, if a handler wants it. What is said of system events is not said again."""
+        if about is not None and about.event_type.is_system:
+            return
+        if not any(event_type in subscription.types for subscription in self._subscriptions.values()):
+            return
+        metadata = EventMetadata(causation_id=about.id) if about else EventMetadata()
+        event = Event(event_type, payload, source=source, id=str(uuid4()), metadata=metadata)
+        await self._desk.tell(event)
+
+
+class _TransportIntake:
+    """The bus as one transport sees it (see ``transports.Intake``)."""
+
+    def __init__(self, bus: AsyncEventBus, adapter: Adapter) -> None:
+        self._bus = bus
+        self._adapter = adapter
+
+    async def receive(self, message: RawMessage, *, adapter: Adapter | None = None) -> None:
+        await self._bus.receive(message, adapter or self._adapter)
+
+    async def handled(self, event_id: str) -> None:
+        await self._bus.handled(event_id)
+
+    async def connected(self, transport: str, detail: str) -> None:
+        log.info("transport can receive", transport=transport, detail=detail)
+        await self._bus.tell_of_transport(EventType.TRANSPORT_CONNECTED, transport, detail)
+
+    async def disconnected(self, transport: str, reason: str) -> None:
+        log.warning("transport can't receive for now", transport=transport, reason=reason)
+        await self._bus.tell_of_transport(EventType.TRANSPORT_DISCONNECTED, transport, reason)
+
+
+def _log_unreadable(broken: Unreadable, receipt: Receipt) -> None:
+    log.error(
+        "message could not be read; it is a dead letter",
+        event_id=broken.id,
+        transport=receipt.raw.transport if receipt.raw else "",
+        source=broken.source,
+        message_name=broken.message_name,
+        reason=broken.reason,
+    )
+
+
+def _call_hook(hook: Callable[..., None], *arguments: Any) -> None:
+    try:
+        hook(*arguments)
+    except Exception:
+        log.exception("hook failed", hook=getattr(hook, "__qualname__", repr(hook)))
+
+
+def _failure(one: Settled) -> dict[str, Any]:
+    return {
+        "event_id": one.delivery.event.id,
+        "event_type": one.delivery.event.event_type.value,
+        "unit_id": one.delivery.event.key,
+        "handler": one.delivery.handler,
+        "error": type(one.error).__name__,
+        "reason": str(one.error),
+        "outcome": type(one.verdict).__name__,
+    }
+
+
+def _dead_letter(one: Settled, verdict: Bury) -> DeadLetter:
+    return DeadLetter(
+        id=one.delivery.id,
+        event=one.delivery.event,
+        handler=one.delivery.handler,
+        error=verdict.reason,
+        error_type=verdict.error,
+        attempts=one.delivery.attempts + 1,
+    )

@@ -1,0 +1,171 @@
+"""The event bus for plain synchronous code: the async one on a loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+import weakref
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pywats_events.bus.async_bus import AsyncEventBus, ErrorHook, EventHook
+from pywats_events.bus.intake import Observer
+from pywats_events.bus.subscription import Filter, Middleware, Subscription
+from pywats_events.event import Event
+from pywats_events.handler import BaseHandler
+from pywats_events.journal import Journal, Query
+from pywats_events.policies import DeadLetterQueue, ErrorPolicy, RetryPolicy
+from pywats_events.transports.base import BaseTransport
+
+T = TypeVar("T")
+
+_running: weakref.WeakSet[EventBus] = weakref.WeakSet()
+
+
+class EventBus:
+    """Takes events in, keeps them in the journal, and brings each one to its handlers.
+
+    All methods may be called from any thread but its own. A bus that is still running when the program ends
+    is stopped then; to wait for its work, use ``with`` or call ``stop``.
+
+    Args: see ``AsyncEventBus``.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal | None = None,
+        retry_policy: RetryPolicy | None = None,
+        error_policy: ErrorPolicy | None = None,
+        concurrency: int = 32,
+        handler_timeout: float = 60.0,
+        high_water: int = 10_000,
+    ) -> None:
+        policy = error_policy or ErrorPolicy()
+        self._bus = AsyncEventBus(
+            journal=journal,
+            retry_policy=retry_policy,
+            error_policy=policy,
+            concurrency=concurrency,
+            handler_timeout=handler_timeout,
+            high_water=high_water,
+        )
+        _bind(policy.dead_letter_queue, self)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal. Its methods are coroutines of the bus's loop."""
+        return self._bus.journal
+
+    def subscribe(
+        self,
+        handler: BaseHandler,
+        *,
+        name: str | None = None,
+        filter: Filter | None = None,  # noqa: A002  # the word that users expect
+        middleware: Sequence[Middleware] = (),
+        retry_policy: RetryPolicy | None = None,
+    ) -> Subscription:
+        """Bring a handler the events that it wants; see ``AsyncEventBus.subscribe``."""
+        return self._bus.subscribe(
+            handler, name=name, filter=filter, middleware=middleware, retry_policy=retry_policy
+        )
+
+    def unsubscribe(self, who: BaseHandler | Subscription) -> None:
+        """Bring this handler nothing more."""
+        self._bus.unsubscribe(who)
+
+    def register_transport(self, transport: BaseTransport) -> None:
+        """Receive from a transport, once the bus is started."""
+        self._bus.register_transport(transport)
+
+    def observe(self, observer: Observer) -> None:
+        """Learn facts from every event before any handler sees it."""
+        self._bus.observe(observer)
+
+    def on_event(self, hook: EventHook) -> EventHook:
+        """Call this, on the bus's thread, for each event that is taken in."""
+        return self._bus.on_event(hook)
+
+    def on_error(self, hook: ErrorHook) -> ErrorHook:
+        """Call this, on the bus's thread, for each try that failed."""
+        return self._bus.on_error(hook)
+
+    def start(self) -> None:
+        """Open the journal, run the handlers, start the transports."""
+        if self._loop is not None:
+            return
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="event bus", daemon=True)
+        self._thread.start()
+        try:
+            self._await(self._bus.start())
+        except BaseException:
+            self._end_thread()
+            raise
+        _running.add(self)
+
+    def stop(self, *, timeout: float = 10.0) -> None:
+        """Take nothing more, finish what is in flight (within ``timeout`` seconds), close."""
+        if self._loop is None:
+            return
+        try:
+            self._await(self._bus.stop(timeout=timeout))
+        finally:
+            _running.discard(self)
+            self._end_thread()
+
+    def _end_thread(self) -> None:
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def publish(self, event: Event) -> None:
+        """Take an event in. Returns once the journal has it."""
+        self._await(self._bus.publish(event))
+
+    def drain(self, *, timeout: float | None = None) -> bool:
+        """Wait until every event was brought to its handlers; False when the time was over before."""
+        return self._await(self._bus.drain(timeout=timeout))
+
+    def replay(self, query: Query) -> int:
+        """Put dead letters through again; see ``AsyncEventBus.replay``."""
+        return self._await(self._bus.replay(query))
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("start the bus first")
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError(
+                "on the bus's own thread use an AsyncEventBus: waiting here would wait for itself"
+            )
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _bind(queue: DeadLetterQueue, bus: EventBus) -> None:
+    queue.bind(lambda ids: bus.replay(Query(ids=ids, limit=len(ids))))
+
+
+@atexit.register
+def _stop_running() -> None:
+    """Stop what is running when the program ends, so that async handlers finish their work."""
+    for bus in list(_running):
+        bus.stop(timeout=2.0)
