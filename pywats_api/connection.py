@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import aiohttp
 import httpx
-import structlog
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
 
@@ -26,8 +25,6 @@ from pywats_api.errors import (
 )
 from pywats_api.retry import RetryConfig, call_with_retries
 from pywats_api.throttle import RateLimiter
-
-_log = structlog.get_logger(__name__)
 
 
 class Connection:
@@ -124,7 +121,6 @@ class Connection:
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             # Without the chain: aiohttp's exceptions carry the request with its headers, token included.
             raise self._unanswered(error, place) from None
-        _log.debug("wats_call", status=response.status_code, **place)
         if response.is_success:
             return self._content(response, place)
         raise self._refused(response, place)

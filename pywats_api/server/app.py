@@ -1,0 +1,67 @@
+"""The local server as an ASGI application."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from pywats_api.server import asset_routes, local_routes, pages, report_routes
+from pywats_api.server.documents import Refused
+from pywats_api.server.gate import Gate
+from pywats_api.server.knobs import Knobs
+from pywats_api.server.processes import DEFAULT_PROCESSES, FAIL_CODES
+from pywats_api.server.requests import TooLarge, answer_refused, answer_too_large
+from pywats_api.server.state import State
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    db_path: Path | str,
+    *,
+    token: str | None = None,
+    knobs: Knobs | None = None,
+    processes: Iterable[Mapping[str, Any]] = DEFAULT_PROCESSES,
+    fail_codes: Mapping[str, frozenset[str]] = FAIL_CODES,
+    now: Callable[[], datetime] = _utc_now,
+) -> FastAPI:
+    """Make a local WATS.
+
+    Args:
+        db_path: SQLite file, made if it is missing.
+        token: the only one that is accepted; None accepts any.
+        knobs: how it shall misbehave.
+        processes: the account's operations, made by `process`.
+        fail_codes: category -> codes that repairs may use.
+        now: the server's clock, which decides what lies in the future.
+    """
+    state = State(db_path, knobs=knobs or Knobs(), processes=processes, fail_codes=fail_codes, now=now)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await state.open()
+        try:
+            yield
+        finally:
+            await state.close()
+
+    app = FastAPI(title="Local WATS", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.wats = state
+    app.add_middleware(Gate, knobs=state.knobs, token=token)
+    app.add_exception_handler(Refused, answer_refused)
+    app.add_exception_handler(TooLarge, answer_too_large)
+    app.add_exception_handler(Exception, _answer_failed)
+    for module in (report_routes, asset_routes, local_routes, pages):
+        app.include_router(module.router)
+    return app
+
+
+async def _answer_failed(_: Request, __: Exception) -> JSONResponse:
+    return JSONResponse({"Message": "An error has occurred."}, status_code=500)

@@ -1,0 +1,129 @@
+"""Running the local server: inside a test's own event loop, or as a process."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pywats_api.server.app import create_app
+from pywats_api.server.knobs import Knobs
+
+
+class _Protocol(H11Protocol):
+    """Hands each request its transport, so that the knobs can cut the connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is up and leaves the process's signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.settled = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.settled.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class LocalWATS:
+    """A local WATS in this process, on 127.0.0.1.
+
+    ``async with LocalWATS(db=path) as server`` starts it; `stop` and `start` in between are a restart with
+    the same address, the same database and the same knobs.
+
+    Attributes:
+        knobs: how it misbehaves.
+        url: its address, known once it was started.
+    """
+
+    def __init__(
+        self,
+        db: Path | str,
+        *,
+        port: int = 0,
+        token: str | None = None,
+        knobs: Knobs | None = None,
+        **account: Any,
+    ) -> None:
+        """Set a server up without starting it.
+
+        Args:
+            db: SQLite file, made if it is missing.
+            port: 0 takes a free one.
+            token: the only one that is accepted; None accepts any.
+            knobs: how it shall misbehave.
+            account: `processes`, `fail_codes` and `now` of `create_app`.
+        """
+        self.knobs = knobs or Knobs()
+        self._db = db
+        self._port = port
+        self._token = token
+        self._account = account
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        if self._port == 0:
+            raise RuntimeError("the server has no address before it was started")
+        return f"http://127.0.0.1:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start, and return when requests are taken."""
+        if self._task is not None:
+            return
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
+        self._port = listener.getsockname()[1]
+        app = create_app(self._db, token=self._token, knobs=self.knobs, **self._account)
+        self._server = _Server(_config(app, timeout_graceful_shutdown=2))
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="local-wats")
+        up = asyncio.create_task(self._server.settled.wait())
+        await asyncio.wait({up, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not up.done():  # the server ended instead of coming up
+            up.cancel()
+            task, self._task = self._task, None
+            listener.close()
+            task.result()
+            raise RuntimeError(f"the local WATS server did not start on database {self._db}")
+
+    async def stop(self) -> None:
+        """Finish the requests under way, close all connections, and refuse new ones."""
+        if self._task is None or self._server is None:
+            return
+        self._server.should_exit = True
+        task, self._task = self._task, None
+        await task
+
+
+def serve(app: ASGIApp, *, host: str, port: int) -> None:
+    """Run in the foreground until interrupted."""
+    config = _config(app, host=host, port=port)
+    uvicorn.Server(config).run()
+
+
+def _config(app: ASGIApp, **options: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, http=_Protocol, ws="none", lifespan="on", log_config=None, access_log=False, **options
+    )

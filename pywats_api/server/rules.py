@@ -1,0 +1,137 @@
+"""The rules of a report that a JSON Schema cannot say."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pywats_api.server.documents import Refused
+
+_FRACTION = re.compile(r"\.(\d*)")
+_MEASUREMENTS = ("numericMeas", "stringMeas", "booleanMeas")
+
+
+def parse_moment(text: str) -> datetime:
+    """A point in time as reports write it: any number of decimals, even none; without offset it is UTC."""
+    plain = _FRACTION.sub(lambda found: f".{found.group(1)[:6]:0<6}", text, count=1)
+    moment = datetime.fromisoformat(plain)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def check_rules(
+    report: Mapping[str, Any],
+    processes: Iterable[Mapping[str, Any]],
+    fail_codes: Mapping[str, frozenset[str]],
+) -> None:
+    """Raise `Refused` for a report of right shape that still is not right."""
+    by_code = {entry["code"]: entry for entry in processes}
+    _check_times(report)
+    if report["type"] == "T":
+        _check_process("$", report, by_code, "isTestOperation", "test operation")
+        for path, step in walk_steps("$.root", report["root"]):
+            _check_step(path, step)
+    else:
+        _check_process("$", report, by_code, "isRepairOperation", "repair operation")
+        _check_process("$.uur", report["uur"], by_code, "isTestOperation", "test operation")
+        _check_units(report["subUnits"], fail_codes)
+    for index, data in enumerate(report.get("binaryData") or ()):
+        _check_base64(f"$.binaryData[{index}]", data)
+
+
+def walk_steps(path: str, root: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """All steps below and including `root`, depth-first, with their JSON paths."""
+    waiting = [(path, root)]
+    while waiting:
+        path, step = waiting.pop()
+        yield path, step
+        children = step.get("steps") or ()
+        waiting.extend((f"{path}.steps[{i}]", children[i]) for i in range(len(children) - 1, -1, -1))
+
+
+def _check_times(report: Mapping[str, Any]) -> None:
+    start = _moment("$.start", report["start"])
+    start_utc = report.get("startUTC")
+    if start_utc is not None and abs((_moment("$.startUTC", start_utc) - start).total_seconds()) >= 0.001:  # noqa: PLR2004  # senders cut decimals
+        raise Refused(f"$.startUTC: {start_utc} is another instant than start, {report['start']}.")
+    for member in ("confirmDate", "finalizeDate"):
+        text = (report.get("uur") or {}).get(member)
+        if text is not None:
+            _moment(f"$.uur.{member}", text)
+
+
+def _moment(path: str, text: str) -> datetime:
+    try:
+        return parse_moment(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused(f"{path}: {text} is no date and time.") from None
+
+
+def _check_process(
+    path: str,
+    owner: Mapping[str, Any],
+    by_code: Mapping[int, Mapping[str, Any]],
+    kind: str,
+    kind_name: str,
+) -> None:
+    code = owner["processCode"]
+    known = by_code.get(code)
+    if known is None:
+        raise Refused(f"{path}.processCode: no process with code {code} exists.")
+    if not known[kind]:
+        raise Refused(f"{path}.processCode: process {code} ({known['name']}) is no {kind_name}.")
+    name = owner.get("processName")
+    if name is not None and name != known["name"]:
+        raise Refused(f'{path}.processName: process {code} is named "{known["name"]}", not "{name}".')
+
+
+def _check_step(path: str, step: Mapping[str, Any]) -> None:
+    if step.get("start") is not None:
+        _moment(f"{path}.start", step["start"])
+    if step.get("attachment"):
+        _check_base64(f"{path}.attachment", step["attachment"])
+    for kind in _MEASUREMENTS:
+        measurements = step.get(kind)
+        if not measurements:
+            continue
+        for member in ("callExe", "messagePopup"):
+            if step.get(member) is not None:
+                raise Refused(f"{path}: holds {kind} together with {member}.")
+        if len(measurements) > 1:
+            _check_names(f"{path}.{kind}", measurements)
+
+
+def _check_names(path: str, measurements: list[Mapping[str, Any]]) -> None:
+    seen = set()
+    for index, measurement in enumerate(measurements):
+        name = measurement["name"]
+        if name in seen:
+            raise Refused(f'{path}[{index}].name: "{name}" is not unique in its step.')
+        seen.add(name)
+
+
+def _check_units(units: list[Mapping[str, Any]], fail_codes: Mapping[str, frozenset[str]]) -> None:
+    indexes = [unit["idx"] for unit in units]
+    for position, unit in enumerate(units):
+        path = f"$.subUnits[{position}]"
+        if unit["idx"] in indexes[:position]:
+            raise Refused(f"{path}.idx: {unit['idx']} is not unique.")
+        parent = unit.get("parentIdx")
+        if parent is not None and parent not in indexes:
+            raise Refused(f"{path}.parentIdx: no sub-unit has idx {parent}.")
+        for number, failure in enumerate(unit.get("failures") or ()):
+            codes = fail_codes.get(failure["category"])
+            if codes is None:
+                raise Refused(f"{path}.failures[{number}].category: Category must be a valid value.")
+            if failure["code"] not in codes:
+                raise Refused(f"{path}.failures[{number}].code: Code must be a valid value.")
+            for file_number, data in enumerate(failure.get("attachments") or ()):
+                _check_base64(f"{path}.failures[{number}].attachments[{file_number}]", data)
+
+
+def _check_base64(path: str, attachment: Mapping[str, Any]) -> None:
+    try:
+        base64.b64decode(attachment.get("data") or "", validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(f"{path}.data: not base64.") from None

@@ -1,0 +1,57 @@
+"""What all routes of one local server share."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from pywats_api.server.asset_store import AssetStore
+from pywats_api.server.database import Database
+from pywats_api.server.knobs import Knobs
+from pywats_api.server.report_store import ReportStore
+
+_R = TypeVar("_R")
+
+
+class State:
+    """Database, knobs and account of a server."""
+
+    def __init__(
+        self,
+        db_path: Path | str,
+        *,
+        knobs: Knobs,
+        processes: Iterable[Mapping[str, Any]],
+        fail_codes: Mapping[str, frozenset[str]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.knobs = knobs
+        self.processes = [dict(entry) for entry in processes]
+        self.fail_codes = fail_codes
+        self.now = now
+        self.refused = 0
+        self.reports = ReportStore(now)
+        self.assets = AssetStore(now)
+        self._database = Database(db_path)
+
+    async def open(self) -> None:
+        """Open the database."""
+        await self._database.open()
+        await self.run(self.assets.prepare)
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self._database.close()
+
+    async def run(self, job: Callable[[sqlite3.Connection], _R]) -> _R:
+        """Run `job` on the database's thread."""
+        return await self._database.run(job)
+
+
+def state_of(request: Request) -> State:
+    """The state of the server that serves `request`."""
+    state: State = request.app.state.wats
+    return state
