@@ -1,0 +1,138 @@
+"""Test and inspection results become reports in WATS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import structlog
+
+from handlers.memory import FactStore
+from handlers.natural_key import NaturalKeys
+from handlers.report_building import Built, build_report, reason_to_drop, report_id, result_of
+from handlers.rules import Rules
+from handlers.sources import PartSource
+from handlers.unit_context import Known, UnitContext
+from handlers.wats import DESTINATION, unfit_data, wats_failures
+from pywats_api.wsjf import Report
+from pywats_events.errors import TransientError
+from pywats_events.event import Event, EventType
+from pywats_events.handler import BaseHandler, Done, Dropped
+
+__all__ = ["Built", "ReportHandler", "ReportSink", "build_report", "reason_to_drop", "report_id", "result_of"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Reports(Protocol):
+    """``api.report``."""
+
+    async def submit(self, report: Report, /) -> Any:
+        """Submit a report; one with an id that WATS has replaces it."""
+
+
+class ReportSink(Protocol):
+    """The part of the WATS client that is used here."""
+
+    @property
+    def report(self) -> Reports:
+        """Reports."""
+
+
+class ReportHandler(BaseHandler):
+    """Sends one report for each result of a unit.
+
+    | report | from the event |
+    |---|---|
+    | id | UUIDv5 of the event's id |
+    | sn | learnt from earlier events; else the identifier of a lone unit; else identifier and position |
+    | pn, rev, processCode | the rules: recipe, work order, expressions, station |
+    | machineName, location, purpose, fixtureId | the station's rule |
+    | start | first test; else start of the work; else the event; never after its receipt |
+    | uut.execTime | last end of a test less start; else the event less start of the work |
+    | uut.user, testSocketIndex, batchSN | operator, position, batch of the work order |
+    | root.seqCall | recipe and revision: of the message, the work, the station |
+    | steps | one for each test; below it one for each measurement, defect and image |
+    | result | the station's word, unless something in it did worse; unknown words are errors |
+    | miscInfos | work order, panel, lane, recipe, surface, sampling, lot, what was overruled, MAC and so on |
+
+    WATS takes unit, process and start for the identity of a run. A start that another report has is moved
+    on by milliseconds, and stays so for later tries.
+    """
+
+    name = "report"
+    destination = DESTINATION
+
+    def __init__(
+        self,
+        api: ReportSink,
+        rules: Rules,
+        memory: FactStore,
+        *,
+        sources: Sequence[PartSource] | None = None,
+    ) -> None:
+        """Make the handler.
+
+        Args:
+            api: the WATS client.
+            rules: the configuration.
+            memory: the journal, or the part of it that keeps facts.
+            sources: where part numbers come from, in order; the default ones when left out.
+        """
+        self._api = api
+        self._rules = rules
+        self._context = UnitContext(memory.recall)
+        self._keys = NaturalKeys(memory)
+        self._sources = sources
+
+    @property
+    def event_types(self) -> tuple[EventType, ...]:
+        """Test and inspection results."""
+        return EventType.TEST_RESULT, EventType.INSPECTION_RESULT
+
+    async def handle(self, event: Event) -> Done | Dropped:
+        """Build the report and submit it."""
+        known = await self._context.of(event)
+        with unfit_data("payload"):
+            payload = result_of(event)
+        rule = reason_to_drop(payload, known, self._rules)
+        if rule:
+            return Dropped(rule)
+        self._hold(event, known)
+        built = build_report(event, known, self._rules, payload=payload, sources=self._sources)
+        moved = await self._keys.settle(built.report, latest=event.metadata.received_at or datetime.now(UTC))
+        with wats_failures():
+            await self._api.report.submit(built.report)
+        _log.debug("report_sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
+        return Done(_detail(built, moved_by=moved))
+
+    def _hold(self, event: Event, known: Known) -> None:
+        """Wait for the start of the work, which another queue may still be bringing."""
+        received = event.metadata.received_at
+        if not self._rules.report.hold_for_context or received is None:
+            return
+        if known.transaction is None or known.work is not None:
+            return
+        left = self._rules.report.hold_for_context - (datetime.now(UTC) - received).total_seconds()
+        if left > 0:
+            raise TransientError("the start of the work has not been told yet", retry_after=left)
+
+
+def _detail(built: Built, *, moved_by: int) -> dict[str, Any]:
+    report = built.report
+    detail: dict[str, Any] = {
+        "report": str(report.id),
+        "serial_number": report.sn,
+        "part_number": report.pn,
+        "revision": report.rev,
+        "process": report.process_code,
+        "result": report.result.value,
+        "start": report.start.isoformat(timespec="milliseconds"),
+        "sources": built.sources,
+    }
+    if moved_by:
+        detail["start_moved_ms"] = moved_by
+    if built.notes:
+        detail["notes"] = list(built.notes)
+    return detail

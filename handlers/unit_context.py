@@ -1,0 +1,286 @@
+"""What the bridge knows of an event's unit, work and station from earlier events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from handlers import fact_keys as keys
+from handlers.unit_facts import SERIAL_NAMES, facts_of
+from pywats_events.event import Event
+
+__all__ = ["SERIAL_NAMES", "Known", "Recall", "Recipe", "UnitContext", "Work", "facts_of"]
+
+#: ``Journal.recall``: the values of the facts that are known, by key.
+Recall: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, Mapping[str, Any]]]]
+
+#: What was learnt of a panel longer ago than this is taken for another panel's: carriers are used again.
+_VALID_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe, its version, and who named it."""
+
+    name: str
+    revision: str | None
+    said_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a station said when it began to work on units."""
+
+    recipe: str | None = None
+    recipe_revision: str | None = None
+    work_order: str | None = None
+    batch: str | None = None
+    lane: int | None = None
+    panel: str | None = None
+    surface: str | None = None
+    started_at: datetime | None = None
+    units: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, fact: Mapping[str, Any]) -> Work:
+        """Read the fact that a started work left."""
+        started = fact.get("started_at")
+        return cls(
+            **{name: fact.get(name) for name in ("recipe", "recipe_revision", "work_order", "batch")},
+            **{name: fact.get(name) for name in ("lane", "panel", "surface")},
+            started_at=datetime.fromisoformat(started) if started else None,
+            units=tuple(fact.get("units", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything known about the unit of one event; the answers that need no further look-up.
+
+    Attributes:
+        handle: the station that speaks.
+        identifier: how it names the unit: the unit's own identifier, or its panel's or carrier's.
+        position: place on that panel or carrier.
+        siblings: how many units of the message share the identifier.
+        transaction: the work that the event belongs to.
+        facts: what was recalled, by key.
+        missing: keys that were asked for and not known: what may still come.
+    """
+
+    handle: str
+    identifier: str
+    position: int | None = None
+    siblings: int = 1
+    transaction: str | None = None
+    time: datetime | None = None
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def nothing(cls, event: Event) -> Known:
+        """Give the context of an event before anything was learnt."""
+        said = event.payload
+        position, siblings = said.get("position"), said.get("siblings")
+        return cls(
+            handle=event.source,
+            identifier=keys.clean_id(str(said.get("unit_id") or "")) or "",
+            position=position if isinstance(position, int) else None,
+            siblings=siblings if isinstance(siblings, int) else 1,
+            transaction=keys.transaction_of(str(said.get("transaction_id") or "")),
+            time=event.time,
+        )
+
+    @property
+    def work(self) -> Work | None:
+        """The work in which the event happened."""
+        if self.transaction:
+            fact = self._fact(keys.work(self.handle, self.transaction))
+        else:
+            fact = self._past(keys.work_on(self.handle, self.identifier))
+        return Work.of(fact) if fact else None
+
+    @property
+    def work_order(self) -> tuple[str | None, str | None]:
+        """Work order and batch: of the work, else of the unit or its panel, else of the active recipe."""
+        work = self.work
+        if work and (work.work_order or work.batch):
+            return work.work_order, work.batch
+        for key in (keys.order(identifier) for identifier in self._identifiers()):
+            fact = self._recent(key)
+            if fact:
+                return fact.get("work_order"), fact.get("batch")
+        fact = self._active_recipe() or {}
+        return fact.get("work_order"), fact.get("batch")
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipes of the work and of the station, the closest first."""
+        found = []
+        work = self.work
+        if work and work.recipe:
+            found.append(Recipe(work.recipe, work.recipe_revision, "the work"))
+        fact = self._active_recipe()
+        if fact and fact.get("recipe"):
+            found.append(Recipe(fact["recipe"], fact.get("recipe_revision"), "the station"))
+        return tuple(found)
+
+    @property
+    def lane(self) -> int | None:
+        """Lane of the work."""
+        work = self.work
+        return work.lane if work else None
+
+    @property
+    def surface(self) -> str | None:
+        """Side of the board that is worked on, where the work or the recipe says so."""
+        work = self.work
+        surface = (work.surface if work else None) or (self._active_recipe() or {}).get("surface")
+        return surface if surface and surface.lower() not in {"unspecified", "unknown"} else None
+
+    @property
+    def panel(self) -> str | None:
+        """Identifier of the panel or carrier that the unit lies on."""
+        work = self.work
+        if work and work.panel:
+            return work.panel
+        if self.siblings > 1 or self.is_panel or self.serial_at(self.identifier):
+            return self.identifier
+        fact = self.unit
+        return fact.get("panel") if fact else None
+
+    @property
+    def is_panel(self) -> bool:
+        """True when the identifier is known to stand for several units."""
+        return self._recent(keys.panel(self.identifier)) is not None
+
+    @property
+    def unit(self) -> Mapping[str, Any] | None:
+        """Where the identifier lies, when it is known to be a unit's own."""
+        return self._recent(keys.unit(self.identifier))
+
+    @property
+    def place(self) -> Mapping[str, Any] | None:
+        """What was said of the position within the transaction, beside the start of the work."""
+        if not self.transaction:
+            return None
+        return self._fact(keys.place(self.handle, self.transaction, self.position))
+
+    def serial_at(self, identifier: str) -> str | None:
+        """Give the serial number learnt for the event's position of a panel or carrier."""
+        fact = self._recent(keys.serial(identifier, self.position))
+        if fact is None and self.position in {0, 1} and self.siblings == 1:
+            fact = self._recent(keys.serial(identifier, None))
+        return fact["serial"] if fact else None
+
+    def personal(self, serial: str) -> Mapping[str, str]:
+        """Give the values that the unit was given (MAC address and the like)."""
+        for key in _personal_keys(self.identifier, self.position, serial):
+            fact = self._recent(key)
+            if fact:
+                values: Mapping[str, str] = fact["values"]
+                return values
+        return {}
+
+    def _identifiers(self) -> tuple[str, ...]:
+        return tuple(identifier for identifier in (self.identifier, self.panel) if identifier)
+
+    def _active_recipe(self) -> Mapping[str, Any] | None:
+        lane = self.lane
+        if lane is not None:
+            fact = self._past(keys.recipe(self.handle, lane))
+            if fact:
+                return fact
+        fact = self._past(keys.recipe(self.handle))
+        if fact and lane is not None and fact.get("lane") not in {None, lane}:
+            return None
+        return fact
+
+    def _fact(self, key: str) -> Mapping[str, Any] | None:
+        return self.facts.get(key)
+
+    def _past(self, key: str) -> Mapping[str, Any] | None:
+        """Give a fact of the same station, unless it became true after the event."""
+        fact = self.facts.get(key)
+        later = fact and self.time and datetime.fromisoformat(fact["at"]) > self.time
+        return None if later else fact
+
+    def _recent(self, key: str) -> Mapping[str, Any] | None:
+        """Give a fact of any station, unless it is too old to be about the same board."""
+        fact = self.facts.get(key)
+        old = fact and self.time and self.time - datetime.fromisoformat(fact["at"]) > _VALID_FOR
+        return None if old else fact
+
+
+class UnitContext:
+    """Asks the journal what is known about the unit of an event.
+
+    Works for every payload that says ``unit_id`` and, where there are any, ``position``, ``siblings`` and
+    ``transaction_id``.
+    """
+
+    def __init__(self, recall: Recall) -> None:
+        self._recall = recall
+
+    async def of(self, event: Event) -> Known:
+        """Recall what earlier events taught; two questions to the journal at most."""
+        known = Known.nothing(event)
+        asked = _first_keys(known)
+        known = await self._learn(known, asked)
+        more = [key for key in _second_keys(known) if key not in asked]
+        return await self._learn(known, more) if more else known
+
+    async def _learn(self, known: Known, asked: Collection[str]) -> Known:
+        found = await self._recall(asked)
+        return Known(
+            handle=known.handle,
+            identifier=known.identifier,
+            position=known.position,
+            siblings=known.siblings,
+            transaction=known.transaction,
+            time=known.time,
+            facts={**known.facts, **found},
+            missing=(*known.missing, *(key for key in asked if key not in found)),
+        )
+
+
+def _first_keys(known: Known) -> list[str]:
+    identifier, position = known.identifier, known.position
+    asked = [
+        keys.serial(identifier, position),
+        keys.unit(identifier),
+        keys.panel(identifier),
+        keys.order(identifier),
+        keys.recipe(known.handle),
+        *_personal_keys(identifier, position, identifier),
+    ]
+    if position is not None:
+        asked.append(keys.serial(identifier, None))
+    if known.transaction:
+        asked.append(keys.work(known.handle, known.transaction))
+        asked.append(keys.place(known.handle, known.transaction, position))
+    else:
+        asked.append(keys.work_on(known.handle, identifier))
+    return list(dict.fromkeys(asked))
+
+
+def _second_keys(known: Known) -> list[str]:
+    asked = []
+    panel = known.panel
+    if panel and panel != known.identifier:
+        asked += [keys.serial(panel, known.position), keys.order(panel)]
+    if known.lane is not None:
+        asked.append(keys.recipe(known.handle, known.lane))
+    serial = known.serial_at(known.identifier)
+    if serial:
+        asked += [keys.personal(serial, None), keys.order(serial)]
+    return asked
+
+
+def _personal_keys(identifier: str, position: int | None, serial: str) -> tuple[str, ...]:
+    places = (None, position) if position is not None else (None,)
+    by_serial = keys.personal(serial, None)
+    return tuple(
+        dict.fromkeys([by_serial, *(keys.personal(identifier, place) for place in reversed(places))])
+    )

@@ -1,0 +1,217 @@
+"""What events teach of units, works and stations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeAlias, cast
+
+from pydantic import ValidationError
+
+from handlers import fact_keys as keys
+from pywats_events.event import Event, EventType
+from pywats_events.journal import Fact
+from pywats_events.payloads import (
+    AssetFaultEvent,
+    RecipeActivatedEvent,
+    UnitPlace,
+    UnitsMoved,
+    WorkOrder,
+    WorkStartedEvent,
+    parse,
+)
+
+#: Names of characteristics that hold a serial number, in lower case, letters and digits only.
+SERIAL_NAMES: Final = frozenset({"serial", "serialnumber", "serialno", "sn", "unitserialnumber"})
+
+_Taught: TypeAlias = Iterator[tuple[str, dict[str, Any]]]
+
+
+def facts_of(event: Event) -> Sequence[Fact]:
+    """Give what an event teaches. Pure, and never in the way: a payload nobody can read teaches nothing.
+
+    | event | fact | says |
+    |---|---|---|
+    | WORK_STARTED | work (by transaction, else by unit) | recipe, order, lane, panel, start, places |
+    | WORK_STARTED, UNIT_INITIALIZED, UNIT_ARRIVED | serial, unit | which unit is where on a panel |
+    | the same | panel | an identifier stands for several units |
+    | the same | order | work order and batch of a unit or panel |
+    | UNIT_INITIALIZED, UNIT_ARRIVED | place (by transaction) | serial and status at a position |
+    | UNIT_PERSONALIZED | serial, unit, place, personal | serial number and other values given to a unit |
+    | RECIPE_ACTIVATED | recipe (by station, and lane) | the active recipe and its work order |
+    | ASSET_FAULT | fault | what a later "cleared" is about |
+    """
+    teach = _TEACHERS.get(event.event_type)
+    if teach is None:
+        return ()
+    try:
+        payload = parse(event)
+    except ValidationError:
+        return ()
+    at = event.time.isoformat()
+    taught = dict(teach(event, payload))
+    return tuple(Fact(key=key, value={**value, "at": at}, time=event.time) for key, value in taught.items())
+
+
+def _work_started(event: Event, payload: Any) -> _Taught:
+    work = cast("WorkStartedEvent", payload)
+    order = work.work_order or WorkOrder()
+    units = _units(work, otherwise=keys.clean_id(work.panel_id))
+    real = _real_serials(work)
+    value = _said(
+        recipe=keys.clean_id(work.recipe),
+        recipe_revision=keys.clean_id(work.recipe_revision),
+        work_order=keys.clean_id(order.id),
+        batch=keys.clean_id(order.batch),
+        lane=work.lane,
+        panel=keys.clean_id(work.panel_id),
+        surface=keys.clean_id(work.surface),
+        started_at=event.time.isoformat(),
+        units=[
+            _said(unit=identifier, position=unit.position, status=unit.status, real=identifier in real)
+            for identifier, unit in units
+        ],
+    )
+    transaction = keys.transaction_of(work.transaction_id)
+    if transaction:
+        yield keys.work(event.source, transaction), value
+    else:
+        for identifier in _identifiers(work):
+            yield keys.work_on(event.source, identifier), value
+    yield from _moved(work, real)
+
+
+def _placed(event: Event, payload: Any) -> _Taught:
+    moved = cast("UnitsMoved", payload)
+    real = _real_serials(moved)
+    transaction = keys.transaction_of(moved.transaction_id)
+    if transaction:
+        for identifier, unit in _units(moved):
+            serial = identifier if identifier in real else None
+            if serial or unit.status:
+                value = _said(serial=serial, status=unit.status, panel=keys.clean_id(moved.panel_id))
+                yield keys.place(event.source, transaction, unit.position), value
+    yield from _moved(moved, real)
+
+
+def _personalized(event: Event, payload: Any) -> _Taught:
+    moved = cast("UnitsMoved", payload)
+    panel = keys.clean_id(moved.panel_id)
+    transaction = keys.transaction_of(moved.transaction_id)
+    for identifier, unit in _units(moved, otherwise=panel):
+        serial, others = _split(unit.characteristics)
+        if others:
+            yield keys.personal(identifier, unit.position), {"values": others}
+            if serial and serial != identifier:
+                yield keys.personal(serial, None), {"values": others}
+        if serial is None:
+            continue
+        for known_as in {identifier, panel} - {serial, None}:
+            yield keys.serial(cast("str", known_as), unit.position), {"serial": serial}
+        if transaction:
+            yield keys.place(event.source, transaction, unit.position), {"serial": serial}
+        on = panel or (identifier if identifier != serial else None)
+        yield keys.unit(serial), _said(panel=on, position=unit.position)
+
+
+def _recipe_activated(event: Event, payload: Any) -> _Taught:
+    active = cast("RecipeActivatedEvent", payload)
+    order = active.work_order or WorkOrder()
+    value = _said(
+        recipe=keys.clean_id(active.recipe),
+        recipe_revision=keys.clean_id(active.recipe_revision),
+        work_order=keys.clean_id(order.id),
+        batch=keys.clean_id(order.batch),
+        lane=active.lane,
+        surface=keys.clean_id(active.surface),
+    )
+    handle = event.source or active.asset_id
+    yield keys.recipe(handle), value
+    if active.lane is not None:
+        yield keys.recipe(handle, active.lane), value
+
+
+def _fault(event: Event, payload: Any) -> _Taught:
+    fault = cast("AssetFaultEvent", payload)
+    if fault.occurrence_id:
+        yield (
+            keys.fault(event.source or fault.asset_id, fault.occurrence_id),
+            _said(
+                code=fault.fault_code,
+                severity=fault.severity,
+                cause=fault.cause,
+                description=fault.description,
+                occurred_at=fault.occurred_at.isoformat() if fault.occurred_at else None,
+            ),
+        )
+
+
+_TEACHERS: Final[dict[EventType, Callable[[Event, Any], _Taught]]] = {
+    EventType.WORK_STARTED: _work_started,
+    EventType.UNIT_INITIALIZED: _placed,
+    EventType.UNIT_ARRIVED: _placed,
+    EventType.UNIT_PERSONALIZED: _personalized,
+    EventType.RECIPE_ACTIVATED: _recipe_activated,
+    EventType.ASSET_FAULT: _fault,
+}
+
+
+def _moved(moved: UnitsMoved, real: frozenset[str]) -> _Taught:
+    panel = keys.clean_id(moved.panel_id)
+    units = _units(moved)
+    for identifier, unit in units:
+        if identifier in real:
+            yield keys.unit(identifier), _said(panel=panel, position=unit.position)
+            if panel and (panel != identifier or unit.position is not None):
+                yield keys.serial(panel, unit.position), {"serial": identifier}
+    for identifier, count in Counter(identifier for identifier, _ in units).items():
+        if count > 1:
+            yield keys.panel(identifier), {"units": count}
+    if panel and len(units) > 1:
+        yield keys.panel(panel), {"units": len(units)}
+    if moved.work_order and (moved.work_order.id or moved.work_order.batch):
+        value = _said(
+            work_order=keys.clean_id(moved.work_order.id), batch=keys.clean_id(moved.work_order.batch)
+        )
+        for identifier in _identifiers(moved):
+            yield keys.order(identifier), value
+
+
+def _real_serials(moved: UnitsMoved) -> frozenset[str]:
+    """Give the identifiers that are surely the units' own.
+
+    One that stands at several positions is the carrier's. A lone one that no panel stands beside, or that
+    is the panel's too, may be either.
+    """
+    panel = keys.clean_id(moved.panel_id)
+    counts = Counter(identifier for identifier, _ in _units(moved))
+    if len(counts) == 1 and panel in {None, *counts}:
+        return frozenset()
+    return frozenset(identifier for identifier, count in counts.items() if count == 1)
+
+
+def _units(moved: UnitsMoved, *, otherwise: str | None = None) -> list[tuple[str, UnitPlace]]:
+    named = ((keys.clean_id(unit.unit_id) or otherwise, unit) for unit in moved.units)
+    return [(identifier, unit) for identifier, unit in named if identifier]
+
+
+def _identifiers(moved: UnitsMoved) -> Iterable[str]:
+    named = (keys.clean_id(moved.panel_id), *(identifier for identifier, _ in _units(moved)))
+    return dict.fromkeys(identifier for identifier in named if identifier)
+
+
+def _split(characteristics: dict[str, str]) -> tuple[str | None, dict[str, str]]:
+    serial = None
+    others = {}
+    for name, value in characteristics.items():
+        if not value.strip():
+            continue
+        if serial is None and "".join(filter(str.isalnum, name)).lower() in SERIAL_NAMES:
+            serial = value.strip()
+        else:
+            others[name] = value.strip()
+    return serial, others
+
+
+def _said(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
