@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` and `make test`. Each makes its own virtual environment and installs what it needs.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock brokers clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.runtime ## Watch a simulated line become reports in a local WATS (about 30 s; ARGS="--seconds 10" for less)
+	@$(BIN)/pywats-bridge demo $(ARGS)
+
+test: $(VENV)/.dev brokers ## Run all tests; ARGS=--no-brokers leaves out those that need RabbitMQ
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, types and the arrows between the packages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev ## Write the locks anew from pyproject.toml
+	@$(BIN)/python scripts/lock.py
+
+clean: ## Remove the virtual environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+
+brokers:
+	@case " $(ARGS) " in *" --no-brokers "*) ;; *) scripts/need-rabbitmq.sh ;; esac
+
+$(VENV)/bin/python:
+	@scripts/make-venv.sh $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing pywats-bridge and what it needs..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing pywats-bridge and the tools to test it..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.runtime
