@@ -84,12 +84,22 @@ class TextMeasurement(_Measured):
 
 
 class Quantity(DomainModel):
-    """One of several numbers of a measured feature."""
+    """One of several numbers of a measured feature, with its limits where it has any."""
 
     name: str
     value: float | None = None
     expected: float | None = None
+    low: float | None = None
+    high: float | None = None
     unit: str | None = None
+
+
+class Picture(DomainModel):
+    """An image of a defect: inside the message (base64 ``data``) or elsewhere (``url``)."""
+
+    mime_type: str | None = None
+    data: str | None = None
+    url: str | None = None
 
 
 class FeatureMeasurement(_Measured):
@@ -98,11 +108,13 @@ class FeatureMeasurement(_Measured):
     Attributes:
         feature: what kind of feature, such as ``paste`` or ``offset``.
         quantities: the numbers, each with its expected value where known.
+        image: picture of the feature.
     """
 
     kind: Literal["feature"] = "feature"
     feature: str = ""
     quantities: list[Quantity] = Field(default_factory=list)
+    image: Picture | None = None
 
 
 class OtherMeasurement(_Measured):
@@ -142,14 +154,6 @@ class Symptom(DomainModel):
     part_numbers: list[str] = Field(default_factory=list)
     region: dict[str, Any] | None = None
     measurement_ids: list[str] = Field(default_factory=list)
-
-
-class Picture(DomainModel):
-    """An image of a defect: inside the message (base64 ``data``) or elsewhere (``url``)."""
-
-    mime_type: str | None = None
-    data: str | None = None
-    url: str | None = None
 
 
 class Verification(DomainModel):
@@ -260,8 +264,10 @@ class InspectionResultEvent(TestResultEvent):
         scope: ``unit``, or ``panel`` when the result is the panel's as a whole.
         verification: the second look's word on the unit.
         total_inspections: how many inspections were made, where fewer are listed.
+        details: what else was found of a panel (stretch, fiducial marks, variant).
     """
 
     scope: Literal["unit", "panel"] = "unit"
     verification: Verification | None = None
     total_inspections: int | None = None
+    details: dict[str, Any] = Field(default_factory=dict)

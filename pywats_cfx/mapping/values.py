@@ -1,0 +1,67 @@
+"""Small values that messages of every domain carry: people, work orders, numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+from pywats_cfx.messages import structures as cfx
+from pywats_cfx.messages.writing import write_not_finite
+from pywats_events.payloads import Person, Stage, WorkOrder
+
+T = TypeVar("T")
+
+
+def text(value: str | None) -> str | None:
+    """Give a text without the blanks around it; None where nothing is left."""
+    return (value.strip() or None) if value else None
+
+
+def plain(value: Any) -> Any:
+    """Give a copy of JSON data in which numbers that JSON can't hold are texts."""
+    if isinstance(value, dict):
+        return {name: plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return write_not_finite(value)
+    return value
+
+
+def finite(value: float | None) -> float | None:
+    """Give a number, or None where it is none that JSON can hold."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def said(value: str | None, unset: str | None = None) -> str | None:
+    """Give the word of an enumeration as plain text; None where it is the word for "not set"."""
+    return None if value is None or value == unset else str(value)
+
+
+def person(operator: cfx.Operator | None) -> Person | None:
+    """Give who acted; None when only the kind of actor is said."""
+    if operator is None:
+        return None
+    given = Person(
+        id=text(operator.operator_identifier),
+        login=text(operator.login_name),
+        first_name=text(operator.first_name),
+        last_name=text(operator.last_name),
+        kind=said(operator.actor_type),
+    )
+    return given if given.id or given.login or given.first_name or given.last_name else None
+
+
+def work_order(identifier: cfx.WorkOrderIdentifier | None) -> WorkOrder | None:
+    """Give the work order; None when it has neither number nor batch."""
+    if identifier is None:
+        return None
+    order = WorkOrder(id=text(identifier.work_order_id), batch=text(identifier.batch))
+    return order if order.id or order.batch else None
+
+
+def stage(given: cfx.Stage | None) -> Stage | None:
+    """Give the stage of a station."""
+    if given is None:
+        return None
+    return Stage(sequence=given.stage_sequence, name=text(given.stage_name), kind=said(given.stage_type))
