@@ -10,17 +10,49 @@ from pywats_cfx.codec import decode_each
 from pywats_cfx.envelope import CFXEnvelope
 from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.limits import DEFAULT_LIMITS, Limits
-from pywats_cfx.mapping import results
+from pywats_cfx.mapping import assets, flow, materials, results
 from pywats_cfx.mapping.origin import Origin, made_id
 from pywats_cfx.mapping.values import plain
-from pywats_cfx.messages import UnitsInspected, UnitsTested, UnknownMessage
+from pywats_cfx.messages import (
+    EndpointConnected,
+    FaultCleared,
+    FaultOccurred,
+    Heartbeat,
+    MaterialsInstalled,
+    RecipeActivated,
+    StationStateChanged,
+    UnitsArrived,
+    UnitsDeparted,
+    UnitsDisqualified,
+    UnitsInitialized,
+    UnitsInspected,
+    UnitsPersonalized,
+    UnitsTested,
+    UnknownMessage,
+    WorkCompleted,
+    WorkStarted,
+)
 from pywats_cfx.messages.wire import CFXMessage
 from pywats_events.event import Event, EventType
 from pywats_events.message import RawMessage, Unreadable
 
 _MAPPINGS: Final[dict[type, Callable[[Any, Origin], Iterable[Event | Unreadable]]]] = {
+    EndpointConnected: assets.endpoint_connected,
+    FaultCleared: assets.fault_cleared,
+    FaultOccurred: assets.fault_occurred,
+    Heartbeat: assets.heartbeat,
+    MaterialsInstalled: materials.materials_installed,
+    RecipeActivated: flow.recipe_activated,
+    StationStateChanged: assets.station_state_changed,
+    UnitsArrived: flow.units_arrived,
+    UnitsDeparted: flow.units_departed,
+    UnitsDisqualified: flow.units_disqualified,
+    UnitsInitialized: flow.units_initialized,
     UnitsInspected: results.units_inspected,
+    UnitsPersonalized: flow.units_personalized,
     UnitsTested: results.units_tested,
+    WorkCompleted: flow.work_completed,
+    WorkStarted: flow.work_started,
 }
 
 

@@ -45,6 +45,7 @@ class Origin:
         transport: name of the transport that received it.
         received_at: when it was received.
         trace: trace context that came with it.
+        is_named: False when the envelope did not say its sender and ``source`` is only where it came in.
     """
 
     identity: str
@@ -55,6 +56,7 @@ class Origin:
     transport: str | None
     received_at: datetime
     trace: Mapping[str, str]
+    is_named: bool = True
 
     @classmethod
     def of(cls, envelope: CFXEnvelope, raw: RawMessage) -> Origin:
@@ -68,6 +70,7 @@ class Origin:
             transport=raw.transport or None,
             received_at=raw.received_at,
             trace=_trace(raw.properties),
+            is_named=envelope.source is not None,
         )
 
     def event(

@@ -30,12 +30,14 @@ class UnitsMoved(DomainModel):
 
     Attributes:
         panel_id: identifier of the panel or carrier as a whole.
+        hermes_id: identifier that the board handling (IPC-HERMES-9852) gave the panel.
         transaction_id: the work that these units are in.
         lane: lane of the station.
         units: the units, each with its place.
     """
 
     panel_id: str | None = None
+    hermes_id: str | None = None
     transaction_id: str | None = None
     lane: int | None = None
     units: list[UnitPlace] = Field(default_factory=list)
@@ -51,9 +53,15 @@ class WorkStartedEvent(UnitsMoved):
 
 
 class WorkCompletedEvent(UnitsMoved):
-    """A station is done with a transaction."""
+    """A station is done with a transaction.
+
+    Attributes:
+        result: ``Completed``, ``Failed``, ``Aborted``, ``Skipped``, or the source's own word.
+        impacts: why the work took longer than it should.
+    """
 
     result: str | None = None
+    impacts: list[str] = Field(default_factory=list)
 
 
 class UnitInitializedEvent(UnitsMoved):
