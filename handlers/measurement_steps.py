@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from handlers.free_data import free_data
+from handlers.limits import Limits, limits_of, number_text
 from handlers.names import report_text, short
 from handlers.rules import ReportRules
-from handlers.units_of_measure import convert, factor_between
 from handlers.verdicts import LETTERS, meas_status, unreadable
 from pywats_api.wsjf import (
     BooleanMeas,
@@ -39,16 +39,6 @@ _UNIT_LENGTH: Final = 20
 _ERROR_LENGTH: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """Limits in the value's unit; ``problem`` says why they could not be brought there."""
-
-    low: float | None
-    high: float | None
-    expected: float | None
-    problem: str | None = None
-
-
 def measurement_step(
     measurement: Measurement, name: str, *, rules: ReportRules, fallback: StepStatus
 ) -> Step:
@@ -73,65 +63,31 @@ def letter_of(measurement: Measurement, fallback: StepStatus) -> StepStatus:
 
 
 def _numeric(m: NumericMeasurement, name: str, rules: ReportRules, fallback: StepStatus) -> Step:
-    limits = _limits_of(m)
-    comp_op, low, high = _comparison(limits, rules)
+    limits = limits_of(m, equal=rules.expected_only == "equal")
     value = m.value if m.value is not None and math.isfinite(m.value) else None
-    measured = value if value is not None else _not_finite(m)
-    letter, note = _judge(m, measured, (comp_op, low, high), rules, fallback)
-    lines = [*_number_lines(m, limits), note, *_common_lines(m)]
+    letter, note = _judge(m, value if value is not None else _not_finite(m), limits, rules, fallback)
+    lines = [*limits.lines, note, *_common_lines(m)]
     if value is None:
-        said = m.value_text or "none"
-        text = report_text(f"Value: {said} {m.unit or ''}".rstrip(), _limits_said(m), *lines)
-        return _step(m, name, "Action", letter, text)
+        said = f"Value: {m.value_text or 'none'} {m.unit or ''}".rstrip()
+        return _step(m, name, "Action", letter, report_text(said, limits.said, *lines))
     meas = NumericMeas(
         value=value,
-        unit=short(m.unit, _UNIT_LENGTH),
-        comp_op=comp_op,
-        low_limit=low,
-        high_limit=high,
+        unit=_unit(m.unit),
+        comp_op=limits.comp_op,
+        low_limit=limits.low,
+        high_limit=limits.high,
         status=meas_status(letter),
     )
     return _step(m, name, "ET_NLT", letter, report_text(*lines), numeric_meas=[meas])
 
 
-def _limits_of(m: NumericMeasurement) -> _Limits:
-    nominal = m.expected_unit or m.unit
-    low = _in_unit(m.low, m.low_unit or nominal, m.unit)
-    high = _in_unit(m.high, m.high_unit or nominal, m.unit)
-    expected = _in_unit(m.expected, nominal, m.unit)
-    unfit = sorted(
-        {
-            str(unit)
-            for number, unit in ((m.low, m.low_unit or nominal), (m.high, m.high_unit or nominal))
-            if number is not None and factor_between(unit, m.unit) is None
-        }
-    )
-    if not unfit:
-        return _Limits(low, high, expected)
-    problem = f"limits in {', '.join(unfit)} can't be compared with a value in {m.unit or 'no unit'}"
-    return _Limits(None, None, None, problem)
+@lru_cache(maxsize=1024)
+def _unit(text: str | None) -> str | None:
+    return short(text, _UNIT_LENGTH)
 
 
-def _in_unit(number: float | None, source: str | None, target: str | None) -> float | None:
-    if number is None or not math.isfinite(number):
-        return None
-    return convert(number, source, target)
-
-
-def _comparison(limits: _Limits, rules: ReportRules) -> tuple[CompOp, float | None, float | None]:
-    low, high = limits.low, limits.high
-    if low is not None and high is not None:
-        return CompOp.GELE, low, high
-    if low is not None:
-        return CompOp.GE, low, None
-    if high is not None:
-        return CompOp.LE, high, None  # one limit stands in lowLimit, an upper one too
-    if limits.expected is not None and rules.expected_only == "equal":
-        return CompOp.EQ, limits.expected, None
-    return CompOp.LOG, None, None
-
-
-def _holds(value: float, comp_op: CompOp, low: float | None, high: float | None) -> bool | None:
+def _holds(value: float, limits: Limits) -> bool | None:
+    comp_op, low, high = limits.comp_op, limits.low, limits.high
     if comp_op is CompOp.GELE and low is not None and high is not None:
         return low <= value <= high
     if comp_op is CompOp.GE and low is not None:
@@ -146,11 +102,11 @@ def _holds(value: float, comp_op: CompOp, low: float | None, high: float | None)
 def _judge(
     m: NumericMeasurement,
     value: float | None,
-    comparison: tuple[CompOp, float | None, float | None],
+    limits: Limits,
     rules: ReportRules,
     fallback: StepStatus,
 ) -> tuple[StepStatus, str | None]:
-    holds = None if value is None else _holds(value, *comparison)
+    holds = None if value is None else _holds(value, limits)
     if m.result is None:
         if holds is None:
             return fallback, None
@@ -167,31 +123,6 @@ def _not_finite(m: NumericMeasurement) -> float | None:
         return float(m.value_text) if m.value_text else m.value
     except ValueError:
         return None
-
-
-def _number_lines(m: NumericMeasurement, limits: _Limits) -> Iterable[str | None]:
-    nominal = m.expected_unit or m.unit
-    if m.expected is not None:
-        yield f"Expected: {_number(m.expected, nominal)}"
-    if limits.problem:
-        yield f"{limits.problem[0].upper()}{limits.problem[1:]}."
-        yield _limits_said(m)
-    elif (m.low is not None and (m.low_unit or nominal) != m.unit) or (
-        m.high is not None and (m.high_unit or nominal) != m.unit
-    ):
-        yield _limits_said(m)
-
-
-def _limits_said(m: NumericMeasurement) -> str | None:
-    nominal = m.expected_unit or m.unit
-    low = f"from {_number(m.low, m.low_unit or nominal)}" if m.low is not None else ""
-    high = f"to {_number(m.high, m.high_unit or nominal)}" if m.high is not None else ""
-    said = f"{low} {high}".strip()
-    return f"Limits as sent: {said}" if said else None
-
-
-def _number(number: float, unit: str | None) -> str:
-    return f"{number:.15g} {unit}" if unit else f"{number:.15g}"
 
 
 def _boolean(m: BooleanMeasurement, name: str, rules: ReportRules, fallback: StepStatus) -> Step:
@@ -248,14 +179,14 @@ def _feature(m: FeatureMeasurement, name: str, fallback: StepStatus) -> Step:
 def _quantity(quantity: Quantity, number: int) -> Step:
     name = clean_text(quantity.name, _STRING_LENGTH) or f"Quantity {number}"
     expected = (
-        f"Expected: {_number(quantity.expected, quantity.unit)}" if quantity.expected is not None else None
+        f"Expected: {number_text(quantity.expected, quantity.unit)}"
+        if quantity.expected is not None
+        else None
     )
     if quantity.value is None or not math.isfinite(quantity.value):
         text = report_text("Value: none", expected)
         return Step(name=name, step_type="Action", status=StepStatus.PASSED, report_text=text)
-    meas = NumericMeas(
-        value=quantity.value, unit=short(quantity.unit, _UNIT_LENGTH), status=meas_status(StepStatus.PASSED)
-    )
+    meas = NumericMeas(value=quantity.value, unit=_unit(quantity.unit), status=meas_status(StepStatus.PASSED))
     return Step(
         name=name,
         step_type="ET_NLT",
@@ -285,9 +216,11 @@ def _step(
     )
 
 
-def _common_lines(m: Measurement) -> Iterable[str | None]:
-    yield f"Designators: {', '.join(m.designators)}" if m.designators else None
-    yield f'The station said "{m.result_said}".' if m.result_said else None
+def _common_lines(m: Measurement) -> Iterable[str]:
+    if m.designators:
+        yield f"Designators: {', '.join(m.designators)}"
+    if m.result_said:
+        yield f'The station said "{m.result_said}".'
 
 
 def _said(what: str, value: object) -> str | None:

@@ -22,15 +22,11 @@ class Siblings:
     def name(self, *candidates: str | None) -> str:
         """Take the first candidate that is a name, and make it different from those taken before."""
         wanted = next((text for text in map(_clean, candidates) if text), "Step")
-        count = self._counts.get(wanted, 0)
-        name = wanted
-        while not count or name in self._taken:
+        count = self._counts.get(wanted, 0) + 1
+        name = wanted if count == 1 else _numbered(wanted, count)
+        while name in self._taken:
             count += 1
-            if count > 1:
-                ending = f" #{count}"
-                name = wanted[: NAME_LENGTH - len(ending)] + ending
-            elif name not in self._taken:
-                break
+            name = _numbered(wanted, count)
         self._counts[wanted] = count
         self._taken.add(name)
         return name
@@ -38,8 +34,7 @@ class Siblings:
 
 def stable_id(identity: str | None) -> str | None:
     """Give an identity that may serve as a name; a GUID is another one in each run and may not."""
-    identity = (identity or "").strip()
-    return None if not identity or _GUID.fullmatch(identity) else identity
+    return None if not identity or _GUID.fullmatch(identity.strip()) else identity
 
 
 def report_text(*lines: str | None) -> str | None:
@@ -51,6 +46,11 @@ def report_text(*lines: str | None) -> str | None:
 def short(text: str | None, length: int) -> str | None:
     """Clean a text and cut it; None when nothing is left."""
     return (clean_text(text, length) or None) if text else None
+
+
+def _numbered(name: str, count: int) -> str:
+    ending = f" #{count}"
+    return name[: NAME_LENGTH - len(ending)] + ending
 
 
 def _clean(text: str | None) -> str:

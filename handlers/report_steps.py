@@ -80,7 +80,7 @@ def moment(when: datetime | None, zone: tzinfo) -> datetime | None:
 
 def _test_step(test: TestStep, siblings: Siblings, bench: Bench, number: int) -> Step:
     ordinal = number if test.reference is None else test.reference
-    name = siblings.name(test.name, stable_id(test.id), f"{bench.kind} {ordinal}")
+    name = siblings.name(test.name or stable_id(test.id), f"{bench.kind} {ordinal}")
     own = _own_letter(test)
     fallback = own or (StepStatus.PASSED if bench.unit_passed else StepStatus.SKIPPED)
     children = _children(test, bench, fallback)
@@ -142,7 +142,7 @@ def _measured(
         ):
             passed.append(one)
             continue
-        name = siblings.name(one.name, stable_id(one.id), f"Measurement {number}")
+        name = siblings.name(one.name or stable_id(one.id), f"Measurement {number}")
         steps.append(measurement_step(one, name, rules=bench.rules, fallback=fallback))
     return [*steps, *passed_features(passed, siblings, bench.rules)]
 

@@ -9,53 +9,18 @@ from typing import Final
 
 _PREFIXES: Final = {
     "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "Meg": 6, "k": 3, "K": 3, "h": 2, "da": 1,
-    "d": -1, "c": -2, "m": -3,
-    "u": -6, "\u00b5": -6, "\u03bc": -6, "n": -9, "p": -12, "f": -15, "a": -18,
+    "d": -1, "c": -2, "m": -3, "u": -6, "\u00b5": -6, "\u03bc": -6, "n": -9, "p": -12, "f": -15, "a": -18,
 }  # fmt: skip
 _PREFIX_WORDS: Final = {
-    "tera": 12, "giga": 9, "mega": 6, "kilo": 3, "deci": -1, "centi": -2, "milli": -3, "micro": -6, "nano": -9,
-    "pico": -12, "femto": -15,
+    "tera": 12, "giga": 9, "mega": 6, "kilo": 3, "deci": -1, "centi": -2, "milli": -3, "micro": -6,
+    "nano": -9, "pico": -12, "femto": -15,
 }  # fmt: skip
 #: Symbols that take a prefix.
-_SYMBOLS: Final = frozenset(
-    [
-        "V",
-        "A",
-        "Ohm",
-        "F",
-        "H",
-        "Hz",
-        "W",
-        "s",
-        "m",
-        "g",
-        "Pa",
-        "N",
-        "J",
-        "C",
-        "S",
-        "T",
-        "Wb",
-        "lm",
-        "lx",
-        "cd",
-        "mol",
-        "B",
-        "bit",
-        "bar",
-        "l",
-        "Nm",
-        "eV",
-        "Ah",
-        "Wh",
-        "VA",
-        "var",
-        "rad",
-        "V/s",
-        "A/s",
-        "m/s",
-    ]
-)
+_SYMBOLS: Final = frozenset({
+    "V", "A", "Ohm", "F", "H", "Hz", "W", "s", "m", "g", "Pa", "N",
+    "J", "C", "S", "T", "Wb", "lm", "lx", "cd", "mol", "B", "bit", "bar",
+    "l", "Nm", "eV", "Ah", "Wh", "VA", "var", "rad", "V/s", "A/s", "m/s",
+})  # fmt: skip
 #: Symbols without prefix, as a multiple of another one.
 _FIXED: Final = {
     "%": ("1", Decimal("0.01")),

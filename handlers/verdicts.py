@@ -23,6 +23,7 @@ WORDS: Final = {
     StepStatus.TERMINATED: "Terminated",
     StepStatus.SKIPPED: "Skipped",
 }
+_MEAS: Final = {StepStatus.PASSED: MeasStatus.PASSED, StepStatus.SKIPPED: MeasStatus.SKIPPED}
 #: Words of the second look that take a failure back.
 _FALSE_CALLS: Final = frozenset({"defectrejected", "defectaccepted"})
 _CLOSED: Final = "defectclosed"
@@ -49,9 +50,7 @@ def is_failing(letter: StepStatus) -> bool:
 
 def meas_status(letter: StepStatus) -> MeasStatus:
     """Give the letter of a measurement: it knows no error, which then stands on its step only."""
-    if letter in {StepStatus.PASSED, StepStatus.SKIPPED}:
-        return MeasStatus(letter.value)
-    return MeasStatus.FAILED
+    return _MEAS.get(letter, MeasStatus.FAILED)
 
 
 def takes_back(verification: Verification | None, *, closed_passes: bool) -> bool:
