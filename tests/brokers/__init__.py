@@ -1,5 +1,7 @@
-"""Real brokers of the suite's own: private, throw-away, on loopback."""
+"""Real brokers of the suite's own, and who talks to them: private, throw-away, on loopback."""
 
+from brokers.machine import Machine, encoded_headers
 from brokers.rabbitmq import BrokerUnavailable, RabbitMQ
+from brokers.recorder import Recorder
 
-__all__ = ["BrokerUnavailable", "RabbitMQ"]
+__all__ = ["BrokerUnavailable", "Machine", "RabbitMQ", "Recorder", "encoded_headers"]

@@ -1,0 +1,93 @@
+"""Opens connections to the broker, and prepares on it what we read from."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from aiormq import Connection
+from aiormq.abc import AbstractChannel
+from aiormq.exceptions import IncompatibleProtocolError, ProtocolSyntaxError
+
+from pywats_cfx.amqp.troubles import VirtualHostRefused
+from pywats_cfx.config import AMQPConfig
+
+#: Frames that wait between the socket and our reading of them.
+_FRAME_BUFFER: Final = 256
+#: What the library says in place of the broker's own words when a virtual host is refused after the login.
+_REFUSED: Final = "got <Connection.Close "
+
+
+async def open_connection(config: AMQPConfig, *, name: str) -> Connection:
+    """Connect and log in; ``name`` is what the broker's own pages show.
+
+    Raises:
+        OSError: no connection, or none that speaks AMQP.
+        ssl.SSLError: no trust.
+        AMQPError: the broker refuses us.
+        TimeoutError: no answer within ``connect_timeout``.
+    """
+    context = await asyncio.to_thread(_tls_context, config) if config.tls else None
+    connection = Connection(
+        _url(config),
+        context=context,
+        client_properties={"connection_name": name, "product": "pywats-bridge"},
+    )
+    try:
+        async with asyncio.timeout(config.connect_timeout):
+            await connection.connect()
+    except ProtocolSyntaxError as error:
+        if _REFUSED in str(error):
+            raise VirtualHostRefused(config.virtual_host) from error
+        raise IncompatibleProtocolError(str(error)) from error
+    return connection
+
+
+async def open_channel(connection: Connection) -> AbstractChannel:
+    """Open a channel to consume on."""
+    return await connection.channel(publisher_confirms=False, frame_buffer_size=_FRAME_BUFFER)
+
+
+async def prepare(channel: AbstractChannel, config: AMQPConfig) -> None:
+    """Create, or check, what the configuration says of exchange, queue and bindings.
+
+    Raises:
+        ChannelClosed: something is missing, different or forbidden. The channel is closed then.
+    """
+    if not config.declare_queue:
+        await channel.queue_declare(config.queue, passive=True)
+        return
+    if config.exchange:
+        await channel.exchange_declare(
+            exchange=config.exchange,
+            exchange_type=config.exchange_type,
+            durable=True,
+            passive=not config.declare_exchange,
+        )
+    await channel.queue_declare(
+        config.queue, durable=config.durable, arguments=dict(config.queue_arguments) or None
+    )
+    if config.exchange:
+        for key in config.binding_keys:
+            await channel.queue_bind(config.queue, config.exchange, key)
+
+
+def _url(config: AMQPConfig) -> str:
+    """Give the connection's URL, with the password: for the library only, never for a log."""
+    user = f"{quote(config.username, safe='')}:{quote(config.password.get_secret_value(), safe='')}"
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    options = urlencode({"heartbeat": config.heartbeat})
+    scheme = "amqps" if config.tls else "amqp"
+    return f"{scheme}://{user}@{host}:{config.port}/{quote(config.virtual_host, safe='')}?{options}"
+
+
+def _tls_context(config: AMQPConfig) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=config.ca_file)
+    if config.cert_file is not None:
+        context.load_cert_chain(config.cert_file, config.key_file)
+    if not config.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

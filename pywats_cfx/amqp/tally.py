@@ -1,0 +1,24 @@
+"""What a transport counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over all connections of a transport.
+
+    Attributes:
+        received: deliveries, repeated ones included.
+        acknowledged: acknowledgements that were sent.
+        released: deliveries that were given back.
+        late: acknowledgements that came after their connection had ended; those messages come again.
+        connections: connections on which messages could come.
+    """
+
+    received: int = 0
+    acknowledged: int = 0
+    released: int = 0
+    late: int = 0
+    connections: int = 0

@@ -1,0 +1,166 @@
+"""Where CFX messages come from: the broker, the queue, and who we are to the other endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+_PORT: Final = 5672
+_TLS_PORT: Final = 5671
+_SCHEMES: Final[Mapping[str, bool]] = {"amqp": False, "amqps": True}
+
+
+class AMQPConfig(BaseModel):
+    """A broker, and what to read from it. Everything has a default that fits a RabbitMQ as installed.
+
+    Attributes:
+        protocol: version of AMQP to speak.
+        url: ``amqp://user:password@host:port/vhost`` (``amqps`` for TLS) in place of the single fields.
+            It is read into them and not kept.
+        host: name or address of the broker.
+        port: 5672, or 5671 with TLS, unless given.
+        virtual_host: RabbitMQ's virtual host.
+        username: who we are to the broker.
+        password: its password.
+        tls: encrypt the connection.
+        ca_file: certificates that sign the broker's (PEM); default: those that the system trusts.
+        cert_file: our own certificate (PEM), for brokers that ask for one.
+        key_file: its private key, when it is not in ``cert_file``.
+        verify: check the broker's certificate and name. Switch off only to find out what is wrong.
+        queue: the queue that is read.
+        declare_queue: create the queue if need be, and bind it. False: the queue must exist, and it is read
+            as it is; neither exchange nor bindings are touched.
+        durable: the queue survives a restart of the broker.
+        queue_arguments: RabbitMQ's own settings of a queue that we create, ``{"x-queue-type": "quorum"}``
+            for instance. Give a quorum queue a dead-letter exchange: it drops what it delivered too often.
+        exchange: the exchange that machines publish to. Empty: bind to none.
+        exchange_type: its kind.
+        declare_exchange: create the exchange if need be. False: it must exist.
+        binding_keys: topics that the queue gets; ``#`` stands for all, ``*`` for one word.
+        prefetch: most messages that are taken and not yet acknowledged. They are held in memory.
+        heartbeat: seconds after which a silent connection counts as lost; 0 for never.
+        connect_timeout: seconds that a connection attempt may take.
+        reconnect_initial_delay: seconds before the second attempt to connect; doubles from then on.
+        reconnect_max_delay: most seconds between two attempts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    protocol: Literal["0-9-1"] = "0-9-1"
+    url: str | None = None
+    host: str = Field(default="localhost", min_length=1)
+    port: int = Field(default=_PORT, ge=1, le=65535)
+    virtual_host: str = Field(default="/", min_length=1)
+    username: str = "guest"
+    password: SecretStr = SecretStr("guest")
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    verify: bool = True
+    queue: str = Field(default="pywats-bridge", min_length=1, max_length=255)
+    declare_queue: bool = True
+    durable: bool = True
+    queue_arguments: dict[str, str | int | bool] = Field(default_factory=dict)
+    exchange: str = Field(default="cfx", max_length=255)
+    exchange_type: Literal["topic", "fanout", "direct", "headers"] = "topic"
+    declare_exchange: bool = True
+    binding_keys: tuple[str, ...] = ("#",)
+    prefetch: int = Field(default=200, ge=1, le=65535)
+    heartbeat: int = Field(default=30, ge=0, le=3600)
+    connect_timeout: float = Field(default=10.0, gt=0)
+    reconnect_initial_delay: float = Field(default=1.0, gt=0)
+    reconnect_max_delay: float = Field(default=60.0, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_url(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        fields = dict(data)
+        url = fields.pop("url", None)
+        if isinstance(url, SecretStr):
+            url = url.get_secret_value()
+        if url is not None and not isinstance(url, str):
+            raise ValueError("url is not a text")
+        if url:
+            for name, value in _parse_url(url).items():
+                if name in fields and name != "password" and fields[name] != value:
+                    raise ValueError(f"url and {name} say different things: give one of them")
+                fields.setdefault(name, value)
+        if fields.get("tls") and "port" not in fields:
+            fields["port"] = _TLS_PORT
+        return fields
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.reconnect_max_delay < self.reconnect_initial_delay:
+            raise ValueError("reconnect_max_delay is shorter than reconnect_initial_delay")
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file is given without cert_file")
+        if not self.tls and (self.ca_file or self.cert_file):
+            raise ValueError("certificates are given, but tls is off: set tls = true, or use an amqps:// url")
+        return self
+
+    @property
+    def address(self) -> str:
+        """The broker in one line without the password, for logs and people."""
+        scheme = "amqps" if self.tls else "amqp"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        user = quote(self.username, safe="")
+        path = "" if self.virtual_host == "/" else quote(self.virtual_host, safe="")
+        return f"{scheme}://{user}@{host}:{self.port}/{path}"
+
+
+def _parse_url(url: str) -> dict[str, Any]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # "from None": the cause quotes the URL, with the password
+        raise ValueError("url is not amqp://user:password@host:port/vhost") from None
+    if parts.scheme not in _SCHEMES or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(
+            "url is not amqp://user:password@host:port/vhost (or amqps://): "
+            "a special character in a user, password or vhost is written as %XX"
+        )
+    fields: dict[str, Any] = {"host": parts.hostname, "tls": _SCHEMES[parts.scheme]}
+    if port is not None:
+        fields["port"] = port
+    if parts.username is not None:
+        fields["username"] = unquote(parts.username)
+    if parts.password is not None:
+        fields["password"] = unquote(parts.password)
+    if parts.path not in ("", "/"):
+        fields["virtual_host"] = unquote(parts.path[1:])
+    return fields
+
+
+class EndpointConfig(BaseModel):
+    """Who we are to other CFX endpoints.
+
+    Attributes:
+        cfx_handle: our handle, ``//Company/WATS/Station1`` or ``Vendor.Model.Serial`` for instance.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    cfx_handle: str = Field(default="pywats-bridge", min_length=1, max_length=255)
+
+
+class CFXConfig(BaseModel):
+    """One source of CFX messages.
+
+    Attributes:
+        amqp: the broker and the queue.
+        endpoint: our identity.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    amqp: AMQPConfig = Field(default_factory=AMQPConfig)
+    endpoint: EndpointConfig = Field(default_factory=EndpointConfig)

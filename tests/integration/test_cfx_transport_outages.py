@@ -1,0 +1,158 @@
+"""The CFX transport when its broker dies, comes back, or holds a message that nobody can read over 0-9-1."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import structlog
+from brokers import Machine, RabbitMQ, Recorder
+
+from pywats_cfx.amqp import CFXTransport
+from pywats_cfx.config import AMQPConfig, CFXConfig
+from pywats_events.message import RawMessage
+
+pytestmark = pytest.mark.broker
+
+
+def nothing(_: RawMessage) -> list[Any]:
+    return []
+
+
+def config_for(broker: RabbitMQ, **settings: Any) -> AMQPConfig:
+    unique = uuid4().hex
+    fast = {"reconnect_initial_delay": 0.05, "reconnect_max_delay": 0.2}
+    return AMQPConfig(
+        host=broker.host, port=broker.port, queue=f"q-{unique}", exchange=f"x-{unique}", **(fast | settings)
+    )
+
+
+@asynccontextmanager
+async def running(config: AMQPConfig, intake: Recorder) -> AsyncIterator[CFXTransport]:
+    transport = CFXTransport(CFXConfig(amqp=config), adapter=nothing)
+    await transport.start(intake)
+    try:
+        yield transport
+    finally:
+        await transport.stop()
+        await transport.close()
+
+
+async def test_broker_killed_and_back(own_broker: RabbitMQ):
+    """After a crash of the broker the transport is back by itself, and what was not acknowledged too."""
+    config = config_for(own_broker)
+    intake = Recorder(acknowledges=False)
+    async with running(config, intake) as transport:
+        await intake.until_connected()
+        async with Machine(own_broker.url) as machine:
+            await machine.publish(config.exchange, b"0", b"1", b"2")
+        await intake.until_taken(3)
+        await intake.messages[1].ack()
+        async with Machine(own_broker.url) as machine:
+            await machine.until_depth(config.queue, lambda depth: depth == 0)
+        await asyncio.to_thread(own_broker.kill)
+        await intake.until_disconnected()
+        assert not transport.connected
+
+        await intake.messages[0].ack()
+        await intake.messages[2].release()
+        assert transport.tally.late == 1, "the acknowledgement had no connection to go to"
+
+        intake.acknowledges = True
+        await asyncio.to_thread(own_broker.start)
+        await intake.until_connected(times=2)
+        await intake.until(lambda: {b"0", b"2"} <= set(intake.bodies[3:]))
+    assert [state for state, _ in intake.states] == ["connected", "disconnected", "connected"]
+    async with Machine(own_broker.url) as machine:
+        assert await machine.depth(config.queue) == 0
+
+
+async def test_broker_that_stops_says_so(own_broker: RabbitMQ):
+    """An orderly stop of the broker is told in the broker's own words."""
+    intake = Recorder()
+    async with running(config_for(own_broker), intake):
+        await intake.until_connected()
+        await asyncio.to_thread(own_broker.stop)
+        assert "CONNECTION_FORCED" in await intake.until_disconnected()
+
+
+async def test_broker_that_is_away_at_the_start(own_broker: RabbitMQ):
+    """The transport starts without its broker, says once that it is away, and connects when it comes."""
+    await asyncio.to_thread(own_broker.stop)
+    intake = Recorder()
+    with structlog.testing.capture_logs() as lines:
+        async with running(config_for(own_broker), intake):
+            assert "is the broker running" in await intake.until_disconnected()
+            await asyncio.to_thread(own_broker.start)
+            await intake.until_connected()
+    assert [state for state, _ in intake.states] == ["disconnected", "connected"]
+    refused = [line for line in lines if "is the broker running" in line.get("reason", "")]
+    assert len(refused) == 1, "one line for many attempts"
+
+
+async def test_waiting_messages_come_again_after_a_crash(own_broker: RabbitMQ):
+    """Messages that wait for room in the backlog while the broker dies are taken once it is back."""
+    config = config_for(own_broker)
+    intake = Recorder()
+    intake.hold()
+    bodies = [str(number).encode() for number in range(50)]
+    async with running(config, intake):
+        await intake.until_connected()
+        async with Machine(own_broker.url) as machine:
+            await machine.publish(config.exchange, *bodies)
+        await intake.until(lambda: intake.waiting == 50)
+        await asyncio.to_thread(own_broker.kill)
+        await intake.until_disconnected()
+        await intake.until(lambda: intake.waiting == 0)
+        await asyncio.to_thread(own_broker.start)
+        await intake.until(lambda: intake.waiting == 50)
+        intake.go_on()
+        await intake.until_taken(50)
+    assert intake.bodies == bodies
+
+
+class Unreadable(str):
+    """A message-id whose bytes are no text, as those of a uuid mostly are."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object) -> bytes:  # type: ignore[override]
+        """Give what goes on the wire."""
+        return b"\xff\xfe\xfd"
+
+
+async def test_message_that_nobody_can_read(broker: RabbitMQ):
+    """What ends the connection each time is named once, with the remedy; what stood before it gets through.
+
+    When it is out of the queue, reading goes on by itself.
+    """
+    config = config_for(broker)
+    intake = Recorder()
+    async with Machine(broker.url) as machine, running(config, intake):
+        await intake.until_connected()
+    with structlog.testing.capture_logs() as lines:
+        async with Machine(broker.url) as machine:
+            await machine.publish(config.exchange, b"0", b"1", b"2")
+            await machine.publish(config.exchange, b"poison", message_id=Unreadable("?"))
+            await machine.publish(config.exchange, b"3", b"4")
+            async with running(config, intake) as transport:
+                async with asyncio.timeout(30):
+                    while not transport.blocked:  # noqa: ASYNC110  # a state, which nobody announces
+                        await asyncio.sleep(0.01)
+                assert set(intake.bodies) == {b"0", b"1", b"2"}
+                assert not transport.connected
+                assert transport.last_error is not None
+                assert f"/amq/queue/{config.queue}" in transport.last_error
+                assert await machine.until_depth(config.queue, lambda depth: depth == 3) == 3
+
+                await machine.channel.queue_purge(config.queue)
+                await machine.publish(config.exchange, b"5")
+                await intake.until(lambda: b"5" in intake.bodies)
+                await intake.until_connected(times=3)
+                assert not transport.blocked
+                assert transport.connected
+    assert len([line for line in lines if "is blocked" in line.get("reason", "")]) == 1
