@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -19,10 +21,13 @@ from pywats_api.wsjf import Report
 from pywats_events.errors import TransientError
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
+from pywats_events.payloads import TestResultEvent
 
 __all__ = ["Built", "ReportHandler", "ReportSink", "build_report", "reason_to_drop", "report_id", "result_of"]
 
 _log = structlog.get_logger(__name__)
+
+_AT_ONCE: Final = 300  # measurements; more of them would hold up the loop for too long
 
 
 class Reports(Protocol):
@@ -100,12 +105,18 @@ class ReportHandler(BaseHandler):
         if rule:
             return Dropped(rule)
         self._hold(event, known)
-        built = build_report(event, known, self._rules, payload=payload, sources=self._sources)
+        built = await self._build(event, known, payload)
         moved = await self._keys.settle(built.report, latest=event.metadata.received_at or datetime.now(UTC))
         with wats_failures():
             await self._api.report.submit(built.report)
         _log.debug("report_sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
+
+    async def _build(self, event: Event, known: Known, payload: TestResultEvent) -> Built:
+        build = partial(build_report, event, known, self._rules, payload=payload, sources=self._sources)
+        if sum(len(test.measurements) for test in payload.tests) <= _AT_ONCE:
+            return build()
+        return await asyncio.to_thread(build)
 
     def _hold(self, event: Event, known: Known) -> None:
         """Wait for the start of the work, which another queue may still be bringing."""
