@@ -56,7 +56,7 @@ def decode(
         The envelopes in their order; none for an empty list.
 
     Raises:
-        CFXDecodeError: the body, or any one envelope of it, is not readable. ``decode_each`` gives the others.
+        CFXDecodeError: the body, or any one envelope of it, can't be read; ``decode_each`` gives the others.
     """
     envelopes = []
     for index, outcome in enumerate(decode_each(body, content_encoding=content_encoding, limits=limits)):

@@ -58,21 +58,16 @@ def station_state_changed(message: StationStateChanged, origin: Origin) -> Itera
 def heartbeat(message: Heartbeat, origin: Origin) -> Iterator[Event]:
     """One ASSET_HEARTBEAT."""
     origin = _named(origin, message.cfx_handle)
-    recipes = [
-        {
-            "recipe": identifier.recipe_name,
-            "recipe_revision": identifier.revision,
-            "lane": each.lane,
-        }
-        for each in message.active_recipes
-        if (identifier := each.recipe_identifier) is not None
-    ]
     payload: dict[str, Any] = {
         "asset_id": text(message.cfx_handle) or origin.source,
         "interval_seconds": _seconds(message.heartbeat_frequency),
         "active_faults": [_fault(each, origin.source).to_payload() for each in message.active_faults],
         "active_recipes": [
-            {name: value for name, value in each.items() if value is not None} for each in recipes
+            _without_none(
+                {"recipe": recipe.recipe_name, "recipe_revision": recipe.revision, "lane": each.lane}
+            )
+            for each in message.active_recipes
+            if (recipe := each.recipe_identifier) is not None
         ],
     }
     yield origin.event(EventType.ASSET_HEARTBEAT, _without_none(payload))
@@ -143,9 +138,8 @@ def _fault(given: cfx.Fault, asset_id: str) -> AssetFaultEvent:
 def _details(given: cfx.Fault) -> dict[str, Any]:
     """Give what only this kind of fault says, by the names of our models; unknown fields as they came."""
     own = given.model_dump(mode="json", exclude=set(_BASE_FIELDS), exclude_none=True)
-    details = {name: kept for name, value in own.items() if (kept := _said_only(plain(value))) is not None}
-    access = said(given.access_type, unset=_ACCESS_UNSET)
-    return details if access is None else {**details, "access_type": access}
+    own["access_type"] = said(given.access_type, unset=_ACCESS_UNSET)
+    return _said_only(plain(own)) or {}
 
 
 def _said_only(value: Any) -> Any:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from pywats_cfx.mapping.measurements import measurement, picture
 from pywats_cfx.mapping.values import finite, said, text
 from pywats_cfx.messages import structures as cfx
-from pywats_events.payloads import Defect, Symptom, Verification
+from pywats_events.payloads import Defect, Measurement, Symptom, Verification
+
+_MEASUREMENTS: Final = TypeAdapter(list[Measurement])
 
 
 def symptom(given: cfx.Symptom) -> Symptom:
@@ -45,7 +49,9 @@ def defect(given: cfx.Defect) -> Defect:
         images=[shown for image in given.defect_images if (shown := picture(image))],
         priority=given.priority,
         confidence=finite(given.confidence_level),
-        measurements=[measurement(each) for each in given.related_measurements],
+        measurements=_MEASUREMENTS.validate_python(
+            [measurement(each) for each in given.related_measurements]
+        ),
         symptoms=[symptom(each) for each in given.related_symptoms],
         verification=verification(given.verification, given.verification_detail),
     )

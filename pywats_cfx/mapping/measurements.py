@@ -7,22 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from pywats_cfx.mapping.values import finite, plain, text
+from pywats_cfx.mapping.values import finite, moment, plain, text
 from pywats_cfx.messages import structures as cfx
 from pywats_cfx.messages.wire import short_type
 from pywats_cfx.messages.writing import to_wire, write_not_finite
-from pywats_events.payloads import (
-    BooleanMeasurement,
-    Condition,
-    FeatureMeasurement,
-    Measurement,
-    NumericMeasurement,
-    OtherMeasurement,
-    Outcome,
-    Picture,
-    Quantity,
-    TextMeasurement,
-)
+from pywats_events.payloads import Condition, Outcome, Picture
 
 OUTCOMES: Final = {
     cfx.TestResult.Passed: Outcome.PASSED,
@@ -50,83 +39,99 @@ def designators(crds: str | None) -> list[str]:
     return [name for name in _SEPARATORS.split(crds) if name] if crds else []
 
 
-def measurement(given: cfx.Measurement) -> Measurement:
-    """Give the domain's form of a measurement."""
-    return _FORMS.get(type(given), _other)(given, _common(given))
+def measurement(given: cfx.Measurement) -> dict[str, Any]:
+    """Give a measurement as payload data, the same as ``payloads.Measurement`` would give.
 
-
-def _common(given: cfx.Measurement) -> dict[str, Any]:
-    result, word = outcome(given.result) if given.result is not None else (None, None)
-    return {
+    Plain data and not the model, because messages hold thousands of these: a model each costs more than
+    reading the whole message.
+    """
+    result, word = (None, None) if given.result is None else outcome(given.result)
+    common = {
         "id": given.unique_identifier,
         "name": text(given.measurement_name),
         "sequence": given.sequence,
-        "recorded_at": given.time_recorded,
-        "result": result,
+        "recorded_at": moment(given.time_recorded),
+        "result": result and result.value,
         "result_said": word,
         "designators": designators(given.crds),
     }
+    form: Callable[[Any], dict[str, Any]] = _FORMS.get(type(given), _other)
+    common.update(form(given))
+    return {name: value for name, value in common.items() if value is not None}
 
 
-def _numeric(given: cfx.NumericMeasurement, common: dict[str, Any]) -> Measurement:
-    said_value = given.measured_value
-    if said_value is None:
-        return NumericMeasurement(**common)
-    value = said_value.value
+def _numeric(given: cfx.NumericMeasurement) -> dict[str, Any]:
+    numbers = given.measured_value
+    if numbers is None:
+        return {"kind": "numeric"}
+    value = numbers.value
     odd = value is not None and not math.isfinite(value)
-    return NumericMeasurement(
-        **common,
-        value=None if odd else value,
-        value_text=write_not_finite(value) if odd and value is not None else None,
-        unit=text(said_value.value_units),
-        expected=finite(said_value.expected_value),
-        expected_unit=text(said_value.expected_value_units),
-        low=finite(said_value.minimum_acceptable_value),
-        low_unit=text(said_value.minimum_acceptable_value_units),
-        high=finite(said_value.maximum_acceptable_value),
-        high_unit=text(said_value.maximum_acceptable_value_units),
-    )
+    return {
+        "kind": "numeric",
+        "value": None if odd else value,
+        "value_text": write_not_finite(value) if odd and value is not None else None,
+        "unit": text(numbers.value_units),
+        "expected": finite(numbers.expected_value),
+        "expected_unit": text(numbers.expected_value_units),
+        "low": finite(numbers.minimum_acceptable_value),
+        "low_unit": text(numbers.minimum_acceptable_value_units),
+        "high": finite(numbers.maximum_acceptable_value),
+        "high_unit": text(numbers.maximum_acceptable_value_units),
+    }
 
 
-def _boolean(given: cfx.BooleanMeasurement, common: dict[str, Any]) -> Measurement:
-    return BooleanMeasurement(**common, value=given.value, expected=given.expected_value)
+def _boolean(given: cfx.BooleanMeasurement) -> dict[str, Any]:
+    return {"kind": "boolean", "value": given.value, "expected": given.expected_value}
 
 
-def _text(given: cfx.TextMeasurement, common: dict[str, Any]) -> Measurement:
-    return TextMeasurement(**common, value=given.value, expected=given.expected_value)
+def _text(given: cfx.TextMeasurement) -> dict[str, Any]:
+    return {"kind": "text", "value": given.value, "expected": given.expected_value}
+
+
+def _feature(feature: str, *quantities: dict[str, Any], image: cfx.Image | None = None) -> dict[str, Any]:
+    shown = picture(image)
+    return {
+        "kind": "feature",
+        "feature": feature,
+        "quantities": [each for each in quantities if "value" in each or "expected" in each],
+        "image": shown and shown.to_payload(),
+    }
 
 
 def _quantity(
-    name: str, value: float | None, expected: float | None = None, unit: str | None = None
-) -> Quantity:
-    return Quantity(name=name, value=finite(value), expected=finite(expected), unit=unit)
+    name: str, value: float | None, expected: float | None = None, *, unit: str | None = None
+) -> dict[str, Any]:
+    quantity: dict[str, Any] = {"name": name}
+    if (number := finite(value)) is not None:
+        quantity["value"] = float(number)
+    if (number := finite(expected)) is not None:
+        quantity["expected"] = float(number)
+    if unit is not None:
+        quantity["unit"] = unit
+    return quantity
 
 
-def _said_only(quantities: list[Quantity]) -> list[Quantity]:
-    return [each for each in quantities if each.value is not None or each.expected is not None]
-
-
-def _paste(given: cfx.SolderPasteMeasurement, common: dict[str, Any]) -> Measurement:
-    quantities = [
-        _quantity("X", given.x, given.ex, "mm"),
-        _quantity("Y", given.y, given.ey, "mm"),
-        _quantity("Z", given.z, given.ez, "mm"),
-        _quantity("Volume", given.vol, given.e_vol, "ml"),
-        _quantity("Area", given.a, given.ea, "mm2"),
+def _paste(given: cfx.SolderPasteMeasurement) -> dict[str, Any]:
+    return _feature(
+        "paste",
+        _quantity("X", given.x, given.ex, unit="mm"),
+        _quantity("Y", given.y, given.ey, unit="mm"),
+        _quantity("Z", given.z, given.ez, unit="mm"),
+        _quantity("Volume", given.vol, given.e_vol, unit="ml"),
+        _quantity("Area", given.a, given.ea, unit="mm2"),
         _quantity("DX", given.dx),
         _quantity("DY", given.dy),
         _quantity("PX", given.px),
         _quantity("PY", given.py),
         _quantity("RXY", given.rxy),
         _quantity("AR", given.ar),
-    ]
-    return FeatureMeasurement(
-        **common, feature="paste", quantities=_said_only(quantities), image=picture(given.image)
+        image=given.image,
     )
 
 
-def _lean_paste(given: cfx.InspectionMeasurementLean, common: dict[str, Any]) -> Measurement:
-    quantities = [
+def _lean_paste(given: cfx.InspectionMeasurementLean) -> dict[str, Any]:
+    return _feature(
+        "paste",
         _quantity("X", given.x, unit="mm"),
         _quantity("Y", given.y, unit="mm"),
         _quantity("Z", given.z, unit="mm"),
@@ -134,52 +139,52 @@ def _lean_paste(given: cfx.InspectionMeasurementLean, common: dict[str, Any]) ->
         _quantity("Area", given.a, unit="mm2"),
         _quantity("DX", given.dx),
         _quantity("DY", given.dy),
-    ]
-    return FeatureMeasurement(
-        **common, feature="paste", quantities=_said_only(quantities), image=picture(given.image)
+        image=given.image,
     )
 
 
-def _expected_paste(given: cfx.InspectionMeasurementExpected, common: dict[str, Any]) -> Measurement:
-    quantities = [
-        _quantity("X", None, given.ex, "mm"),
-        _quantity("Y", None, given.ey, "mm"),
-        _quantity("Z", None, given.ez, "mm"),
-        _quantity("Volume", None, given.e_vol, "ml"),
-        _quantity("Area", None, given.ea, "mm2"),
+def _expected_paste(given: cfx.InspectionMeasurementExpected) -> dict[str, Any]:
+    return _feature(
+        "paste",
+        _quantity("X", None, given.ex, unit="mm"),
+        _quantity("Y", None, given.ey, unit="mm"),
+        _quantity("Z", None, given.ez, unit="mm"),
+        _quantity("Volume", None, given.e_vol, unit="ml"),
+        _quantity("Area", None, given.ea, unit="mm2"),
         _quantity("PX", given.px),
         _quantity("PY", given.py),
         _quantity("RXY", given.rxy),
         _quantity("AR", given.ar),
-    ]
-    return FeatureMeasurement(**common, feature="paste", quantities=_said_only(quantities))
-
-
-def _offset(given: cfx.OffsetMeasurement, common: dict[str, Any]) -> Measurement:
-    quantities = [
-        _quantity(name, getattr(given, name.lower())) for name in ("DX", "DY", "DZ", "RXY", "RZX", "RZY")
-    ]
-    return FeatureMeasurement(**common, feature="offset", quantities=_said_only(quantities))
-
-
-def _coating(given: cfx.CoatingMeasurement, common: dict[str, Any]) -> Measurement:
-    main = Quantity(
-        name=" ".join(filter(None, (text(given.measurement_type), text(given.axis)))) or "Value",
-        value=finite(given.actual_value),
-        expected=finite(given.expected_value),
-        low=finite(given.min_acceptable_value),
-        high=finite(given.max_acceptable_value),
     )
-    settings = [
+
+
+def _offset(given: cfx.OffsetMeasurement) -> dict[str, Any]:
+    return _feature(
+        "offset",
+        _quantity("DX", given.dx),
+        _quantity("DY", given.dy),
+        _quantity("DZ", given.dz),
+        _quantity("RXY", given.rxy),
+        _quantity("RZX", given.rzx),
+        _quantity("RZY", given.rzy),
+    )
+
+
+def _coating(given: cfx.CoatingMeasurement) -> dict[str, Any]:
+    name = " ".join(filter(None, (text(given.measurement_type), text(given.axis)))) or "Value"
+    main = _quantity(name, given.actual_value, given.expected_value)
+    limits = {"low": finite(given.min_acceptable_value), "high": finite(given.max_acceptable_value)}
+    main.update((limit, value) for limit, value in limits.items() if value is not None)
+    return _feature(
+        "coating",
+        main,
         _quantity("FluidPressureSetting", given.fluid_pressure),
         _quantity("NozzleWidthSetting", given.nozzle_width),
-    ]
-    return FeatureMeasurement(**common, feature="coating", quantities=[main, *_said_only(settings)])
+    )
 
 
-def _thickness(given: cfx.CoatingThicknessMeasurement, common: dict[str, Any]) -> Measurement:
-    quantities = [_quantity("Thickness", given.thickness), _quantity("Position", given.position)]
-    return FeatureMeasurement(**common, feature="coating", quantities=_said_only(quantities))
+def _thickness(given: cfx.CoatingThicknessMeasurement) -> dict[str, Any]:
+    return _feature("coating", _quantity("Thickness", given.thickness), _quantity("Position", given.position))
 
 
 _COMMON_FIELDS: Final = {
@@ -193,12 +198,12 @@ _COMMON_FIELDS: Final = {
 }
 
 
-def _other(given: cfx.Measurement, common: dict[str, Any]) -> Measurement:
+def _other(given: cfx.Measurement) -> dict[str, Any]:
     fields = {name: value for name, value in to_wire(given).items() if name not in _COMMON_FIELDS}
-    return OtherMeasurement(**common, type_name=short_type(given.type_name), fields=plain(fields))
+    return {"kind": "other", "type_name": short_type(given.type_name), "fields": plain(fields)}
 
 
-_FORMS: Final[dict[type[cfx.Measurement], Callable[[Any, dict[str, Any]], Measurement]]] = {
+_FORMS: Final[dict[type[cfx.Measurement], Callable[[Any], dict[str, Any]]]] = {
     cfx.NumericMeasurement: _numeric,
     cfx.BooleanMeasurement: _boolean,
     cfx.TextMeasurement: _text,

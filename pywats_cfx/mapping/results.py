@@ -9,12 +9,12 @@ from pywats_cfx.mapping.findings import defect, symptom, verification
 from pywats_cfx.mapping.measurements import condition, measurement, outcome
 from pywats_cfx.mapping.origin import Origin, known_guid
 from pywats_cfx.mapping.units import name_units
-from pywats_cfx.mapping.values import finite, person, plain, said, text
+from pywats_cfx.mapping.values import finite, moment, person, said, text
 from pywats_cfx.messages import UnitsInspected, UnitsTested
 from pywats_cfx.messages import structures as cfx
 from pywats_events.event import Event, EventType
 from pywats_events.message import Unreadable
-from pywats_events.payloads import InspectionResultEvent, Sampling, TestResultEvent, TestStep
+from pywats_events.payloads import InspectionResultEvent, Sampling, TestResultEvent
 
 
 def units_tested(message: UnitsTested, origin: Origin) -> Iterator[Event | Unreadable]:
@@ -42,8 +42,8 @@ def units_tested(message: UnitsTested, origin: Origin) -> Iterator[Event | Unrea
             result=result,
             result_said=word,
             **shared,
-            tests=[_test(each) for each in named.unit.tests],
-        )
+        ).to_payload()
+        payload["tests"] = [_test(each) for each in named.unit.tests]
         yield origin.event(
             EventType.TEST_RESULT, payload, part=named.index, key=named.key, correlation_id=transaction
         )
@@ -78,12 +78,16 @@ def units_inspected(message: UnitsInspected, origin: Origin) -> Iterator[Event |
             result=result,
             result_said=word,
             **shared,
-            tests=[_inspection(each) for each in unit.inspections],
             verification=verification(unit.verification),
             total_inspections=unit.total_inspection_count,
-        )
+        ).to_payload()
+        payload["tests"] = [_inspection(each) for each in unit.inspections]
         yield origin.event(
-            EventType.INSPECTION_RESULT, payload, part=named.index, key=named.key, correlation_id=transaction
+            EventType.INSPECTION_RESULT,
+            payload,
+            part=named.index,
+            key=named.key,
+            correlation_id=transaction,
         )
     if panel is not None:
         yield _panel(panel, shared, origin)
@@ -94,31 +98,17 @@ def _panel(panel: cfx.InspectedPanel, shared: dict[str, Any], origin: Origin) ->
     if panel_id is None:
         return origin.unreadable("InspectedPanel.UnitIdentifier", "is missing")
     result, word = outcome(panel.overall_result)
-    details = {
-        "stretch": finite(panel.stretch),
-        "stroke_direction": panel.recognized_stroke_direction,
-        "variant": panel.pcb_variant,
-        "fiducials": [
-            {
-                "id": each.unique_identifier,
-                "x": each.fiducial_x,
-                "y": each.fiducial_y,
-                "rotation": each.fiducial_rxy,
-            }
-            for each in panel.fiducials
-        ],
-    }
     payload = InspectionResultEvent(
         unit_id=panel_id,
         result=result,
         result_said=word,
         **shared,
         scope="panel",
-        tests=[_inspection(each) for each in panel.inspections],
         verification=verification(panel.verification),
         total_inspections=panel.total_inspection_count,
-        details=plain({name: value for name, value in details.items() if value}),
-    )
+        details=_panel_details(panel),
+    ).to_payload()
+    payload["tests"] = [_inspection(each) for each in panel.inspections]
     return origin.event(
         EventType.INSPECTION_RESULT,
         payload,
@@ -126,6 +116,29 @@ def _panel(panel: cfx.InspectedPanel, shared: dict[str, Any], origin: Origin) ->
         key=panel_id,
         correlation_id=shared["transaction_id"],
     )
+
+
+def _panel_details(panel: cfx.InspectedPanel) -> dict[str, Any]:
+    fiducials = [
+        {
+            "id": each.unique_identifier,
+            "x": finite(each.fiducial_x),
+            "y": finite(each.fiducial_y),
+            "rotation": finite(each.fiducial_rxy),
+        }
+        for each in panel.fiducials
+    ]
+    details = {
+        "stretch": finite(panel.stretch),
+        "stroke_direction": text(panel.recognized_stroke_direction),
+        "variant": text(panel.pcb_variant),
+        "fiducials": [_without_none(each) for each in fiducials] or None,
+    }
+    return _without_none(details)
+
+
+def _without_none(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _sampling(given: cfx.SamplingInformation | None) -> Sampling | None:
@@ -138,40 +151,48 @@ def _sampling(given: cfx.SamplingInformation | None) -> Sampling | None:
     )
 
 
-def _test(given: cfx.Test) -> TestStep:
+def _test(given: cfx.Test) -> dict[str, Any]:
+    """Give a test as payload data, the same as ``payloads.TestStep`` would give."""
     result, word = outcome(given.result)
-    return TestStep(
-        id=given.unique_identifier,
-        name=text(given.test_name),
-        started_at=given.test_start_time,
-        ended_at=given.test_end_time,
-        result=result,
-        result_said=word,
-        procedure=text(given.test_procedure),
-        comments=text(given.comments),
-        error=text(given.error),
-        conditions=[condition(each) for each in given.test_conditions],
-        symptoms=[symptom(each) for each in given.symptoms_found],
-        defects=[defect(each) for each in given.defects_found],
-        measurements=[measurement(each) for each in given.measurements],
+    return _without_none(
+        {
+            "id": given.unique_identifier,
+            "name": text(given.test_name),
+            "started_at": moment(given.test_start_time),
+            "ended_at": moment(given.test_end_time),
+            "result": result.value,
+            "result_said": word,
+            "procedure": text(given.test_procedure),
+            "comments": text(given.comments),
+            "error": text(given.error),
+            "conditions": [condition(each).to_payload() for each in given.test_conditions],
+            "symptoms": [symptom(each).to_payload() for each in given.symptoms_found],
+            "defects": [defect(each).to_payload() for each in given.defects_found],
+            "measurements": [measurement(each) for each in given.measurements],
+        }
     )
 
 
-def _inspection(given: cfx.Inspection) -> TestStep:
+def _inspection(given: cfx.Inspection) -> dict[str, Any]:
+    """Give an inspection as payload data, the same as ``payloads.TestStep`` would give."""
     result, word = outcome(given.result)
-    return TestStep(
-        id=given.unique_identifier,
-        name=text(given.inspection_name),
-        started_at=given.inspection_start_time,
-        ended_at=given.inspection_end_time,
-        result=result,
-        result_said=word,
-        procedure=text(given.test_procedure),
-        comments=text(given.comments),
-        error=text(given.error),
-        symptoms=[symptom(each) for each in given.symptoms],
-        defects=[defect(each) for each in given.defects_found],
-        measurements=[measurement(each) for each in given.measurements],
-        verification=verification(given.verification, given.verification_detail),
-        reference=given.ref_no,
+    second_look = verification(given.verification, given.verification_detail)
+    return _without_none(
+        {
+            "id": given.unique_identifier,
+            "name": text(given.inspection_name),
+            "started_at": moment(given.inspection_start_time),
+            "ended_at": moment(given.inspection_end_time),
+            "result": result.value,
+            "result_said": word,
+            "procedure": text(given.test_procedure),
+            "comments": text(given.comments),
+            "error": text(given.error),
+            "conditions": [],
+            "symptoms": [symptom(each).to_payload() for each in given.symptoms],
+            "defects": [defect(each).to_payload() for each in given.defects_found],
+            "measurements": [measurement(each) for each in given.measurements],
+            "verification": second_look and second_look.to_payload(),
+            "reference": given.ref_no,
+        }
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
 from pywats_cfx.messages import structures as cfx
 from pywats_cfx.messages.writing import write_not_finite
 from pywats_events.payloads import Person, Stage, WorkOrder
-
-T = TypeVar("T")
 
 
 def text(value: str | None) -> str | None:
@@ -31,6 +30,14 @@ def plain(value: Any) -> Any:
 def finite(value: float | None) -> float | None:
     """Give a number, or None where it is none that JSON can hold."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def moment(value: datetime | None) -> str | None:
+    """Give a time as payload data holds it."""
+    if value is None:
+        return None
+    written = value.isoformat()
+    return f"{written[:-6]}Z" if written.endswith("+00:00") else written
 
 
 def said(value: str | None, unset: str | None = None) -> str | None:

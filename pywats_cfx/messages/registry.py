@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pywats_cfx.messages import materials, network, production, resource_performance
 from pywats_cfx.messages.spelling import respell
-from pywats_cfx.messages.wire import CFXMessage
+from pywats_cfx.messages.wire import CFXMessage, may_be_misspelt
 
 _MODULES: Final = (
     network,
@@ -25,7 +25,7 @@ _MODULES: Final = (
 
 def _messages() -> Iterable[type[CFXMessage]]:
     for module in _MODULES:
-        for member in vars(module).values():
+        for member in list(vars(module).values()):
             if isinstance(member, type) and issubclass(member, CFXMessage) and member is not CFXMessage:
                 yield member
 
@@ -75,10 +75,9 @@ def read_message(name: str, body: dict[str, Any]) -> CFXMessage | UnknownMessage
     unknown: list[str] = []
     try:
         message = model.model_validate(body, context=unknown, by_alias=True, by_name=False)
-        if unknown:
-            respelt = respell(model, body)
-            if respelt != body:
-                message = model.model_validate(respelt, by_alias=True, by_name=False)
+        if unknown and may_be_misspelt(unknown):
+            body = respell(model, body)
+            message = model.model_validate(body, by_alias=True, by_name=False)
     except ValidationError as error:
         raise _explain(error, body) from error
     return message
@@ -91,7 +90,7 @@ def _explain(error: ValidationError, body: dict[str, Any]) -> WrongType:
 
 
 def _wire_path(location: Sequence[int | str], value: Any) -> str:
-    """Give the path of an error, leaving out the parts that name a choice of the model rather than a field."""
+    """Give the path of an error, without the parts that name a choice of the model rather than a field."""
     path = ""
     for part in location:
         if isinstance(value, dict) and part in value:

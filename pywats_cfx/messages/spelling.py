@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeAlias, get_args
 
-from pywats_cfx.messages.wire import CFXStructure, Descendants
+from pywats_cfx.messages.wire import CFXStructure, Descendants, wire_names
 
 _Content: TypeAlias = tuple[type[CFXStructure], Descendants | None]
 
@@ -42,18 +42,16 @@ def _object(content: _Content, value: Any) -> Any:
 def _fields(structure: type[CFXStructure]) -> Mapping[str, tuple[str, _Content | None]]:
     structure.model_rebuild()
     return {
-        name.lower(): (name, next(_contents(field.annotation), None))
-        for attribute, field in structure.model_fields.items()
-        for name in [field.alias or attribute]
+        name.lower(): (name, next(_contents(structure.model_fields[attribute].annotation), None))
+        for attribute, name in wire_names(structure).items()
     }
 
 
 def _contents(annotation: Any) -> Iterator[_Content]:
     if isinstance(annotation, type) and issubclass(annotation, CFXStructure):
         yield annotation, None
-    marker = next(
-        (each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Descendants)), None
-    )
+    markers = getattr(annotation, "__metadata__", ())
+    marker = next((each for each in markers if isinstance(each, Descendants)), None)
     for inner in get_args(annotation):
         for structure, descendants in _contents(inner):
             yield structure, descendants or marker

@@ -1,15 +1,15 @@
 """The field types of CFX and the base class of its structures: how wire values are read.
 
 The rules, in one place: field names are compared without regard to case; null, missing and empty list mean
-the same; numbers may stand in quotes; a member of an enumeration may come as name, number or number in quotes,
-and an unknown one is kept as text; unknown fields and unknown ``$type`` are kept. A value of a wholly different
-kind (a text where a list must be) is an error.
+the same; numbers may stand in quotes; a member of an enumeration may come as name, number or number in
+quotes, and an unknown one is kept as text; unknown fields and unknown ``$type`` are kept. A value of a wholly
+different kind (a text where a list must be) is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -141,15 +141,20 @@ def _read_span(value: Any) -> Any:
 Span: TypeAlias = Annotated[timedelta | None, BeforeValidator(_read_span)]
 
 
-class OddSpelling(Exception):  # noqa: N818  # a finding, not a failure
-    """A field stands there in another case than the standard's; the reader looks at the message again."""
+#: Names of all fields of all structures, in lower case.
+_ALL_NAMES: Final[set[str]] = set()
+
+
+def may_be_misspelt(names: Iterable[str]) -> bool:
+    """True when one of the names, which no structure took, could be one of ours in another case."""
+    return any(name.lower() in _ALL_NAMES for name in set(names))
 
 
 def _note_extra_field(name: str, info: ValidationInfo) -> str:
-    """See every field that a structure does not know by its exact name.
+    """Note each field that a structure does not know by its exact name in the context, if that is a list.
 
-    Exact names are by far the usual case and cost nothing here. Only what is left over is compared without
-    regard to case, and then ``typing`` the message is done once more with names put right.
+    Exact names are by far the usual case and cost nothing here. Only where one was left over does the reader
+    go over the message again and compare without regard to case.
     """
     if info.context is not None:
         info.context.append(name)
@@ -185,6 +190,15 @@ class CFXStructure(BaseModel):
     LABELLED: ClassVar[bool] = False
 
     type_name: str | None = Field(default=None, alias="$type")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        _ALL_NAMES.update(name.lower() for name in wire_names(cls).values())
+
+
+def wire_names(structure: type[CFXStructure]) -> dict[str, str]:
+    """Give the name on the wire of each attribute of a structure."""
+    return {name: field.alias or wire_name(name) for name, field in structure.model_fields.items()}
 
 
 class CFXMessage(CFXStructure):

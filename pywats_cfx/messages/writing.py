@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from pywats_cfx.messages.wire import CFXStructure
+from pywats_cfx.messages.wire import CFXStructure, wire_names
 
 
-def to_wire(value: Any) -> Any:
+def to_wire(value: Any) -> Any:  # noqa: PLR0911  # one line for each kind of value
     """Give the JSON data of a message, or of any value in one."""
     if isinstance(value, CFXStructure):
         return _object(value)
@@ -40,9 +40,7 @@ def _object(structure: CFXStructure) -> dict[str, Any]:
 @cache
 def _names(kind: type[CFXStructure]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (attribute, field.alias or attribute)
-        for attribute, field in kind.model_fields.items()
-        if attribute != "type_name"
+        (attribute, name) for attribute, name in wire_names(kind).items() if attribute != "type_name"
     )
 
 

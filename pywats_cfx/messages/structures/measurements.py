@@ -227,7 +227,9 @@ class CoatingThicknessMeasurement(Measurement):
     thickness: float | None = None
 
 
-def _measurement_by_shape(names: set[str], value: Mapping[str, Any]) -> type[Measurement] | None:
+def _measurement_by_shape(  # noqa: PLR0911  # a list of shapes, first that fits
+    names: set[str], value: Mapping[str, Any]
+) -> type[Measurement] | None:
     if "measuredvalue" in names:
         return NumericMeasurement
     if "value" in names:
