@@ -1,1 +1,5 @@
-"""pywats_bridge."""
+"""The application: configuration, composition, command line."""
+
+from importlib.metadata import version
+
+__version__ = version("pywats-bridge")

@@ -1,7 +1,7 @@
 """Writes the locks: exact versions with hashes of everything that is installed.
 
-``requirements.lock`` is what the product needs, ``requirements-dev.lock`` adds what its tests need. Both hold the
-tools that build the project itself, so that nothing outside the locks is ever downloaded.
+``requirements.lock`` is what the product needs, ``requirements-dev.lock`` adds what its tests need. Both hold
+the tools that build the project itself, so that nothing outside the locks is ever downloaded.
 """
 
 from __future__ import annotations
@@ -12,10 +12,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_TOOLS = "hatchling\neditables\n"
-COMPILE = (
-    *(sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes", "--strip-extras"),
-    *("--allow-unsafe", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host", "--no-header"),
-    *("--no-annotate", "--upgrade"),
+OPTIONS = (
+    "--quiet",
+    "--upgrade",
+    "--generate-hashes",
+    "--allow-unsafe",
+    "--strip-extras",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-emit-trusted-host",
 )
 
 
@@ -25,13 +32,20 @@ def main() -> None:
     build.write_text(BUILD_TOOLS)
     try:
         _compile("requirements.lock", "pyproject.toml", build.name)
-        _compile("requirements-dev.lock", "--extra", "dev", "--constraint", "requirements.lock", "pyproject.toml", build.name)
+        _compile(
+            "requirements-dev.lock",
+            "--extra=dev",
+            "--constraint=requirements.lock",
+            "pyproject.toml",
+            build.name,
+        )
     finally:
         build.unlink()
 
 
 def _compile(output: str, *inputs: str) -> None:
-    subprocess.run([*COMPILE, "--output-file", output, *inputs], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "piptools", "compile", *OPTIONS, "--output-file", output, *inputs]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,107 @@
+"""Trying out a configuration: every connection, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from handlers import Rules
+from handlers.rules import PartRule, StationRule
+from pywats_api import AsyncWATS
+from pywats_api.errors import PyWATSError
+from pywats_bridge.composition import wats_client
+from pywats_bridge.settings import BridgeSettings
+from pywats_cfx.amqp.probe import BrokerUnfit, probe
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found.
+
+    Attributes:
+        good: whether the bridge can work with it.
+        what: what was looked at.
+        said: what was found and, where it is not good, what to do.
+    """
+
+    good: bool
+    what: str
+    said: str
+
+
+async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
+    """Look at everything that the configuration names; nothing is changed anywhere."""
+    yield _stations(settings.rules)
+    async with wats_client(settings.wats) as api:
+        wats = await _wats(api)
+        yield wats
+        if wats.good:
+            async for finding in _processes(api, settings.rules):
+                yield finding
+    yield await _broker(settings)
+
+
+def _stations(rules: Rules) -> Finding:
+    if not rules.stations:
+        said = "no station is configured, so no report can be made: add [[stations]] with handle and process"
+        return Finding(good=False, what="rules", said=said)
+    products = len(rules.recipes) + len(rules.work_orders)
+    return Finding(
+        good=True, what="rules", said=f"{len(rules.stations)} stations, {products} recipes and work orders"
+    )
+
+
+async def _wats(api: AsyncWATS) -> Finding:
+    what = f"WATS {api.base_url}"
+    try:
+        version = await api.app.get_version()
+    except PyWATSError as error:
+        return Finding(good=False, what=what, said=str(error))
+    return Finding(good=True, what=what, said=f"answers, version {version}")
+
+
+async def _processes(api: AsyncWATS, rules: Rules) -> AsyncIterator[Finding]:
+    try:
+        known = {process.code: process for process in await api.process.get_processes()}
+    except PyWATSError as error:
+        yield Finding(good=False, what="processes", said=str(error))
+        return
+    wrong = False
+    for code, where in sorted(set(_codes(rules))):
+        process = known.get(code)
+        if process is not None and process.is_test_operation:
+            continue
+        wrong = True
+        fault = "does not exist in WATS" if process is None else f'is "{process.name}", not a test operation'
+        yield Finding(good=False, what=f"process {code}", said=f"{fault}; {where} names it")
+    if not wrong:
+        yield Finding(good=True, what="processes", said="all that the rules name are test operations in WATS")
+
+
+def _codes(rules: Rules) -> Iterator[tuple[int, str]]:
+    for code in rules.process_by_method.values():
+        yield code, "process_by_method"
+    for recipe in rules.recipes:
+        yield from _code_of(recipe, f'recipe "{recipe.recipe}"')
+    for order in rules.work_orders:
+        yield from _code_of(order, f'work order "{order.work_order}"')
+    for station in rules.stations:
+        where = f'station "{station.handle}"'
+        yield from _code_of(station, where)
+        for code in (*station.process_by_method.values(), *station.process_by_recipe.values()):
+            yield code, where
+        for part in station.recipes.values():
+            yield from _code_of(part, where)
+
+
+def _code_of(rule: PartRule | StationRule, where: str) -> Iterator[tuple[int, str]]:
+    if rule.process is not None:
+        yield rule.process, where
+
+
+async def _broker(settings: BridgeSettings) -> Finding:
+    what = f"broker {settings.cfx.amqp.address}"
+    try:
+        return Finding(good=True, what=what, said=await probe(settings.cfx.amqp))
+    except BrokerUnfit as error:
+        return Finding(good=False, what=what, said=str(error))

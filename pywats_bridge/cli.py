@@ -1,0 +1,196 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.json import JSON
+
+from pywats_bridge import __version__, logs
+from pywats_bridge.preview import EXAMPLE_RULES, Outlook
+from pywats_bridge.settings import BridgeSettings, ConfigurationError, load, rules_of
+from pywats_events import Unreadable
+
+T = TypeVar("T")
+
+#: A mistake in what we were given.
+EXIT_USAGE = 2
+#: What was asked for did not work.
+EXIT_FAILED = 1
+
+DEFAULT_CONFIG = Path("bridge.toml")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Brings what a factory's machines say (IPC-CFX) into WATS.",
+)
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console that lacks a character must not end the program
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"pywats-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Receive from the broker and deliver to WATS, until told to end (Ctrl-C or SIGTERM)."""
+    from pywats_bridge.running import run as run_bridge  # noqa: PLC0415  # the broker's library is not quick
+
+    settings = _settings(config)
+    logs.set_up(settings.log_level)
+    _run(run_bridge(settings))
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long the line produces.")] = 30.0,
+    seed: Annotated[int, typer.Option(help="Another number makes another day on the line.")] = 1,
+    db: Annotated[Path | None, typer.Option(help="Where the local WATS keeps its reports.")] = None,
+) -> None:
+    """Watch a simulated SMT line become reports in a local WATS: no broker, no account, nothing to set up."""
+    from pywats_bridge.demo import demo as run_demo  # noqa: PLC0415  # only the demo needs a server
+
+    if not _run(run_demo(seconds=seconds, seed=seed, db=db)):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Validate the configuration and try every connection, one line each. Changes nothing."""
+    from pywats_bridge.checking import check as look  # noqa: PLC0415  # the broker's library is not quick
+
+    settings = _settings(config)
+    logs.set_up("error")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[green]ok[/]    configuration {config}: valid")
+
+    async def show() -> bool:
+        good = True
+        async for finding in look(settings):
+            mark = "[green]ok[/]   " if finding.good else "[red]wrong[/]"
+            console.print(mark, end=" ")
+            console.print(f"{finding.what}: {finding.said}", markup=False)
+            good = good and finding.good
+        return good
+
+    if not _run(show()):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def convert(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files with CFX messages, as published (JSON or gzip).")
+    ],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Rules of this configuration; default: example rules."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document per line, for programs.")
+    ] = False,
+) -> None:
+    """Show which events and WATS calls the messages in files become. Nothing is sent."""
+    from pywats_bridge.converting import Source  # noqa: PLC0415  # the messages' models are not quick
+    from pywats_bridge.converting import convert as convert_sources  # noqa: PLC0415
+
+    try:
+        rules = rules_of(config) if config else EXAMPLE_RULES
+    except ConfigurationError as error:
+        _refuse(error)
+    sources = []
+    for path in files:
+        try:
+            sources.append(Source.read(path))
+        except OSError as error:
+            typer.echo(f"{path}: can't be read: {error.strerror}", err=True)
+            raise typer.Exit(EXIT_USAGE) from None
+    logs.set_up("error")
+    console = Console(highlight=False, soft_wrap=True)
+
+    async def show() -> bool:
+        good = True
+        async for part in convert_sources(sources, rules):
+            if as_json:
+                typer.echo(json.dumps(_document(part), ensure_ascii=False))
+            else:
+                _show(part, console)
+            good = good and isinstance(part, Outlook) and not part.is_fault
+        return good
+
+    if not _run(show()):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _show(part: Outlook | Unreadable, console: Console) -> None:
+    if isinstance(part, Unreadable):
+        console.rule(f"[red]unreadable[/] {part.message_name or ''}", align="left")
+        console.print(f"dead letter: {part.reason}", style="red", markup=False)
+        return
+    event = part.event
+    console.rule(f"[bold]{event.event_type.value}[/] {event.metadata.message_name or ''}", align="left")
+    console.print(f"event {event.id}  key {event.key}  source {event.source}", style="dim", markup=False)
+    console.print(JSON.from_data(event.payload))
+    if part.call is None:
+        console.print(f"-> {part.reason}", style="red" if part.is_fault else "yellow", markup=False)
+        return
+    console.print(f"-> {part.call.method} {part.call.path}", style="green", markup=False)
+    console.print(JSON.from_data(dict(part.call.body)))
+    for note in part.call.notes:
+        console.print(f"   {note}", style="dim", markup=False)
+
+
+def _document(part: Outlook | Unreadable) -> dict[str, Any]:
+    if isinstance(part, Unreadable):
+        return {"unreadable": part.reason, "error": part.error, "message": part.message_name}
+    call = part.call
+    return {
+        "event": part.event.to_cloudevent(),
+        "call": None
+        if call is None
+        else {"method": call.method, "path": call.path, "body": dict(call.body), "notes": list(call.notes)},
+        "reason": part.reason,
+    }
+
+
+def _settings(path: Path) -> BridgeSettings:
+    try:
+        return load(path)
+    except ConfigurationError as error:
+        _refuse(error)
+
+
+def _refuse(error: ConfigurationError) -> NoReturn:
+    for line in error.mistakes:
+        typer.echo(line, err=True)
+    raise typer.Exit(EXIT_USAGE)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(130) from None

@@ -1,0 +1,99 @@
+"""The parts of a bridge, put together."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from handlers import ReportHandler, Rules, facts_of
+from handlers.asset import FaultHandler
+from pywats_api import AsyncWATS
+from pywats_api.retry import RetryConfig
+from pywats_bridge.settings import BridgeSettings, DeliverySettings, WatsSettings
+from pywats_cfx import CFXTransport
+from pywats_events import AsyncEventBus
+from pywats_events.journal import Journal
+from pywats_events.journal.memory import MemoryJournal
+from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
+from pywats_events.transports import BaseTransport
+
+
+class Bridge:
+    """Transports, journal, handlers and the WATS client, wired.
+
+    Args:
+        api: the WATS client; closed with the bridge.
+        transports: where messages come from.
+        rules: what the handlers are configured by.
+        delivery: how events are delivered.
+        journal: where they are kept. Default: in memory.
+        high_water: from so many undelivered events on, transports wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: AsyncWATS,
+        transports: tuple[BaseTransport, ...],
+        rules: Rules,
+        delivery: DeliverySettings,
+        journal: Journal | None = None,
+        high_water: int = 10_000,
+    ) -> None:
+        self.api = api
+        self.journal = journal or MemoryJournal()
+        self._stop_timeout = delivery.stop_timeout
+        self.bus = AsyncEventBus(
+            journal=self.journal,
+            retry_policy=RetryPolicy(
+                max_retries=delivery.max_retries,
+                initial_delay=delivery.initial_delay,
+                max_delay=delivery.max_delay,
+            ),
+            error_policy=ErrorPolicy(
+                circuit_breaker=CircuitBreaker(delivery.failure_threshold, delivery.reset_timeout)
+            ),
+            concurrency=delivery.concurrency,
+            high_water=high_water,
+        )
+        self.bus.observe(facts_of)
+        self.bus.subscribe(ReportHandler(api, rules, self.journal))
+        self.bus.subscribe(FaultHandler(api, rules, self.journal))
+        for transport in transports:
+            self.bus.register_transport(transport)
+
+    async def __aenter__(self) -> Self:
+        await self.bus.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.bus.stop(timeout=self._stop_timeout)
+        await self.api.aclose()
+
+
+def wats_client(settings: WatsSettings) -> AsyncWATS:
+    """Make the client for handlers. It tries each call once: the journal sees to retries."""
+    return AsyncWATS(
+        base_url=settings.url,
+        token=settings.token,
+        timeout=settings.timeout,
+        requests_per_minute=settings.requests_per_minute,
+        max_connections=settings.connections,
+        retry_config=RetryConfig(max_attempts=1),
+        verify=settings.verify,
+        ca_file=settings.ca_file,
+        proxy=settings.proxy,
+    )
+
+
+def bridge_of(settings: BridgeSettings) -> Bridge:
+    """Put a bridge together by its configuration; nothing is connected before it is entered."""
+    return Bridge(
+        api=wats_client(settings.wats),
+        transports=(CFXTransport(settings.cfx),),
+        rules=settings.rules,
+        delivery=settings.delivery,
+        high_water=settings.journal.high_water,
+    )

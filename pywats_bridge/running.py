@@ -1,0 +1,72 @@
+"""Running a bridge until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from pywats_bridge.composition import Bridge, bridge_of
+from pywats_bridge.settings import BridgeSettings
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: BridgeSettings) -> None:
+    """Run a bridge until it is told to end: the first signal lets it finish, the second does not."""
+    stop = asyncio.Event()
+    undo = _on_signals(stop, asyncio.current_task())
+    try:
+        async with bridge_of(settings) as bridge:
+            log.info(
+                "bridge runs",
+                wats=settings.wats.url,
+                broker=settings.cfx.amqp.address,
+                queue=settings.cfx.amqp.queue,
+                stations=len(settings.rules.stations),
+            )
+            await stop.wait()
+            log.info("bridge ends; finishing what is in flight", seconds=settings.delivery.stop_timeout)
+            await _say_what_is_left(bridge)
+    finally:
+        undo()
+
+
+async def _say_what_is_left(bridge: Bridge) -> None:
+    left = (await bridge.journal.stats()).open
+    if left:
+        log.info("undelivered events go back to the broker unless they are finished now", events=left)
+
+
+def _on_signals(stop: asyncio.Event, task: asyncio.Task[None] | None) -> Callable[[], None]:
+    """Set ``stop`` at the first SIGINT or SIGTERM, cancel the task at the second; give what undoes it."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def heard() -> None:
+        if not stop.is_set():
+            stop.set()
+        elif task is not None:
+            log.warning("told to end a second time; leaving at once")
+            task.cancel()
+
+    def heard_in_handler(_number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(heard)
+
+    before = {}
+    for number in numbers:
+        try:
+            loop.add_signal_handler(number, heard)
+        except NotImplementedError:  # Windows
+            before[number] = signal.signal(number, heard_in_handler)
+
+    def undo() -> None:
+        for number in numbers:
+            if number in before:
+                signal.signal(number, before[number])
+            else:
+                loop.remove_signal_handler(number)
+
+    return undo
