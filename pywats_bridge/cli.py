@@ -154,25 +154,23 @@ def _show(part: Outlook | Unreadable, console: Console) -> None:
     console.rule(f"[bold]{event.event_type.value}[/] {event.metadata.message_name or ''}", align="left")
     console.print(f"event {event.id}  key {event.key}  source {event.source}", style="dim", markup=False)
     console.print(JSON.from_data(event.payload))
-    if part.call is None:
+    if part.reason:
         console.print(f"-> {part.reason}", style="red" if part.is_fault else "yellow", markup=False)
-        return
-    console.print(f"-> {part.call.method} {part.call.path}", style="green", markup=False)
-    console.print(JSON.from_data(dict(part.call.body)))
-    for note in part.call.notes:
+    for call in part.calls:
+        console.print(f"-> {call.method} {call.path}", style="green", markup=False)
+        console.print(JSON.from_data(dict(call.body)))
+    for note in part.notes:
         console.print(f"   {note}", style="dim", markup=False)
 
 
 def _document(part: Outlook | Unreadable) -> dict[str, Any]:
     if isinstance(part, Unreadable):
         return {"unreadable": part.reason, "error": part.error, "message": part.message_name}
-    call = part.call
     return {
         "event": part.event.to_cloudevent(),
-        "call": None
-        if call is None
-        else {"method": call.method, "path": call.path, "body": dict(call.body), "notes": list(call.notes)},
+        "calls": [{"method": call.method, "path": call.path, "body": dict(call.body)} for call in part.calls],
         "reason": part.reason,
+        "notes": list(part.notes),
     }
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from handlers import ReportHandler, Rules, facts_of
-from handlers.asset import FaultHandler
+from handlers.asset import AssetSink, FaultHandler
+from handlers.memory import FactStore
+from handlers.report import ReportSink
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
 from pywats_bridge.settings import BridgeSettings, DeliverySettings, WatsSettings
 from pywats_cfx import CFXTransport
-from pywats_events import AsyncEventBus
+from pywats_events import AsyncEventBus, BaseHandler
 from pywats_events.journal import Journal
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
@@ -28,6 +30,7 @@ class Bridge:
         delivery: how events are delivered.
         journal: where they are kept. Default: in memory.
         high_water: from so many undelivered events on, transports wait.
+        handler_timeout: seconds that a delivery may take, the wait for the client's own limit included.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Bridge:
         delivery: DeliverySettings,
         journal: Journal | None = None,
         high_water: int = 10_000,
+        handler_timeout: float = 120.0,
     ) -> None:
         self.api = api
         self.journal = journal or MemoryJournal()
@@ -54,11 +58,12 @@ class Bridge:
                 circuit_breaker=CircuitBreaker(delivery.failure_threshold, delivery.reset_timeout)
             ),
             concurrency=delivery.concurrency,
+            handler_timeout=handler_timeout,
             high_water=high_water,
         )
         self.bus.observe(facts_of)
-        self.bus.subscribe(ReportHandler(api, rules, self.journal))
-        self.bus.subscribe(FaultHandler(api, rules, self.journal))
+        for handler in handlers_of(api, rules, self.journal):
+            self.bus.subscribe(handler)
         for transport in transports:
             self.bus.register_transport(transport)
 
@@ -71,6 +76,15 @@ class Bridge:
     ) -> None:
         await self.bus.stop(timeout=self._stop_timeout)
         await self.api.aclose()
+
+
+class WatsSink(ReportSink, AssetSink, Protocol):
+    """The part of the WATS client that the handlers use."""
+
+
+def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
+    """Make the handlers for WATS."""
+    return ReportHandler(api, rules, memory), FaultHandler(api, rules, memory)
 
 
 def wats_client(settings: WatsSettings) -> AsyncWATS:
@@ -96,4 +110,6 @@ def bridge_of(settings: BridgeSettings) -> Bridge:
         rules=settings.rules,
         delivery=settings.delivery,
         high_water=settings.journal.high_water,
+        # a call may wait a minute for its turn under the limit of requests per minute
+        handler_timeout=settings.wats.timeout + 90.0,
     )

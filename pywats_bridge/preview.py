@@ -7,26 +7,32 @@ import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
-from pydantic import ValidationError
-
-from handlers import Rules, UnitContext, build_report, facts_of, reason_to_drop, result_of
-from handlers.asset import fault_message
-from handlers.natural_key import NaturalKeys
-from handlers.wats import describe
-from pywats_events import Event, EventType, NotReady, PermanentError
+from handlers import Rules, facts_of
+from pywats_api.asset import Asset, AssetLogEntry, AssetType
+from pywats_api.wsjf import Report
+from pywats_bridge.composition import handlers_of
+from pywats_events import BaseHandler, Done, Dropped, Event, NotReady, PermanentError, TransientError
+from pywats_events.handler import wanted_types
 from pywats_events.journal.memory import MemoryJournal
 
 #: For looking at samples without a configuration: every station tests, and recipes are part numbers.
 EXAMPLE_RULES: Final = Rules.model_validate(
     {
-        "stations": [{"handle": "*", "process": 60, "recipe_regex": "(?P<pn>.+)"}],
-        "process_by_method": {"ICT": 30, "FCT": 60, "AOI": 140, "SPI": 130, "AXI": 150, "Human": 120},
+        "stations": [{"handle": "*", "recipe_regex": "(?P<pn>.+)", "part_number": "EXAMPLE-PART"}],
+        "process_by_method": {
+            "ICT": 30,
+            "FCT": 60,
+            "Automated": 60,
+            "Human": 120,
+            "SPI": 130,
+            "AOI": 140,
+            "AXI": 150,
+        },
+        "report": {"give_up_after": 0},
     }
 )
-
-_RESULTS: Final = (EventType.TEST_RESULT, EventType.INSPECTION_RESULT)
-_FAULTS: Final = (EventType.ASSET_FAULT, EventType.ASSET_FAULT_CLEARED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,64 +43,86 @@ class Call:
         method: HTTP method.
         path: route, with query.
         body: JSON body.
-        notes: what a person should know of how it came about.
     """
 
     method: str
     path: str
     body: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What would become of one event: a call, or the reason why there is none."""
+    """What would become of one event.
+
+    Attributes:
+        event: the event.
+        calls: the calls that would be made.
+        reason: why there is none, or what a handler says besides.
+        notes: how what is in the calls was found.
+        is_fault: True when the event would end as a dead letter.
+    """
 
     event: Event
-    call: Call | None
+    calls: tuple[Call, ...] = ()
     reason: str | None = None
+    notes: tuple[str, ...] = ()
     is_fault: bool = False
 
 
+class _DryWATS:
+    """Stands where the WATS client stands, and writes calls down in place of making them."""
+
+    def __init__(self) -> None:
+        self.report = self
+        self.asset = self
+        self.calls: list[Call] = []
+
+    async def submit(self, report: Report, /) -> None:
+        self.calls.append(Call("POST", "/api/Report/WSJF", report.to_wire()))
+
+    async def post_message(self, text: str, /, *, serial_number: str) -> None:
+        path = f"/api/Asset/Message?serialNumber={quote(serial_number)}"
+        self.calls.append(Call("POST", path, {"content": text}))
+
+    async def get_asset_log(self, filter_str: str, /, *, top: int) -> Sequence[AssetLogEntry]:  # noqa: ARG002
+        return []
+
+    async def get_asset_types(self, filter_str: str, /, *, top: int) -> Sequence[AssetType]:  # noqa: ARG002
+        return []
+
+    async def create_asset(self, serial_number: str, type_id: str, /, *, location: str) -> Asset:
+        raise PermanentError(f"asset {serial_number} ({type_id}, {location}) is made only when it is needed")
+
+
 async def preview(events: Iterable[Event], rules: Rules) -> AsyncIterator[Outlook]:
-    """Say what each event would become, each by what those before it have taught."""
+    """Run the real handlers on a WATS that only writes down; earlier events teach later ones."""
     journal = MemoryJournal()
-    context, keys = UnitContext(journal.recall), NaturalKeys(journal)
+    dry = _DryWATS()
+    handlers = handlers_of(dry, rules, journal)
     for event in events:
-        await journal.remember(list(facts_of(event)))
-        if event.event_type in _RESULTS:
-            yield await _report(event, rules, context, keys)
-        elif event.event_type in _FAULTS:
-            yield await _fault(event, rules, journal)
-        else:
-            yield Outlook(event, None, "taught to later events" if facts_of(event) else "no handler wants it")
+        facts = list(facts_of(event))
+        await journal.remember(facts)
+        due = [handler for handler in handlers if event.event_type in wanted_types(handler)]
+        if not due:
+            yield Outlook(event, reason="remembered for later events" if facts else "no handler wants it")
+        for handler in due:
+            dry.calls.clear()
+            yield await _outlook(handler, event, dry)
 
 
-async def _report(event: Event, rules: Rules, context: UnitContext, keys: NaturalKeys) -> Outlook:
-    known = await context.of(event)
+async def _outlook(handler: BaseHandler, event: Event, dry: _DryWATS) -> Outlook:
     try:
-        payload = result_of(event)
-        rule = reason_to_drop(payload, known, rules)
-        if rule:
-            return Outlook(event, None, f"dropped by rule: {rule}")
-        built = build_report(event, known, rules, payload=payload)
-        await keys.settle(built.report, latest=event.metadata.received_at or event.time)
-    except ValidationError as error:
-        return Outlook(event, None, f"dead letter: {describe(error)}", is_fault=True)
+        outcome = await handler.handle(event)
     except PermanentError as error:
-        return Outlook(event, None, f"dead letter: {error}", is_fault=True)
-    except NotReady as error:
-        return Outlook(event, None, f"would wait, then become a dead letter: {error}", is_fault=True)
-    notes = (*(f"{what}: {how}" for what, how in built.sources.items()), *built.notes)
-    return Outlook(event, Call("POST", "/api/Report/WSJF", built.report.to_wire(), notes))
-
-
-async def _fault(event: Event, rules: Rules, journal: MemoryJournal) -> Outlook:
-    message = await fault_message(event, rules, journal)
-    if message.rule:
-        return Outlook(event, None, f"dropped by rule: {message.rule}")
-    path = f"/api/Asset/Message?serialNumber={message.asset}"
-    return Outlook(event, Call("POST", path, {"content": message.text}))
+        return Outlook(event, reason=f"dead letter: {error}", is_fault=True)
+    except (NotReady, TransientError) as error:
+        reason = f"waits for what later messages may tell, and is a dead letter at last: {error}"
+        return Outlook(event, reason=reason, is_fault=True)
+    if isinstance(outcome, Dropped):
+        return Outlook(event, reason=f"dropped by rule: {outcome.rule}")
+    detail = dict(outcome.detail) if isinstance(outcome, Done) else {}
+    sources = [f"{what}: {how}" for what, how in detail.get("sources", {}).items()]
+    return Outlook(event, tuple(dry.calls), notes=(*sources, *detail.get("notes", ())))
 
 
 def wats_calls(events: Sequence[Event]) -> Iterator[str]:
@@ -104,9 +132,9 @@ def wats_calls(events: Sequence[Event]) -> Iterator[str]:
         return [outlook async for outlook in preview(events, EXAMPLE_RULES)]
 
     for outlook in asyncio.run(collect()):
-        if outlook.call is None:
-            yield outlook.reason or "nothing"
-            continue
-        body = json.dumps(outlook.call.body, ensure_ascii=False, indent=2)
-        notes = "".join(f"\n# {note}" for note in outlook.call.notes)
-        yield f"{outlook.call.method} {outlook.call.path}\n{body}{notes}"
+        if outlook.reason:
+            yield outlook.reason
+        for call in outlook.calls:
+            body = json.dumps(call.body, ensure_ascii=False, indent=2)
+            notes = "".join(f"\n# {note}" for note in outlook.notes)
+            yield f"{call.method} {call.path}\n{body}{notes}"
