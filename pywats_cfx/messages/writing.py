@@ -39,9 +39,12 @@ def _object(structure: CFXStructure) -> dict[str, Any]:
 
 @cache
 def _names(kind: type[CFXStructure]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (attribute, name) for attribute, name in wire_names(kind).items() if attribute != "type_name"
-    )
+    """Give attributes and wire names, those of the class itself before those of its base."""
+    base = kind.__base__
+    inherited = _names(base) if base is not None and issubclass(base, CFXStructure) else ()
+    known = {"type_name", *(attribute for attribute, _ in inherited)}
+    own = ((attribute, name) for attribute, name in wire_names(kind).items() if attribute not in known)
+    return (*own, *inherited)
 
 
 def write_moment(moment: datetime) -> str:

@@ -114,6 +114,8 @@ class InstalledComponent(CFXStructure):
     installed_unit_identifier: str | None = None
     installation_time: Moment = None
     stage: Stage | None = None
+    electrical_test: dict[str, Any] | None = None
+    tests: dict[str, Any] | None = None
 
 
 class SMTInstalledComponent(InstalledComponent):
@@ -150,6 +152,7 @@ class NonInstalledComponent(CFXStructure):
     rejection_box_id: str | None = None
     rejection_comment: str | None = None
     rejection_reason: Open[RejectionReason] = None
+    rejection_details: Any = None
 
 
 class SMTNonInstalledComponent(NonInstalledComponent):
