@@ -97,10 +97,12 @@ def read_delivery(delivered: DeliveredMessage) -> Content:
         )
         if value
     }
+    content_type = _text(properties.pop("content_type", None))
+    content_encoding = _text(properties.pop("content_encoding", None))
     return Content(
         body=body,
-        content_type=basic.content_type or _text(properties.pop("content_type", None)),
-        content_encoding=basic.content_encoding or _text(properties.pop("content_encoding", None)),
+        content_type=basic.content_type or content_type,
+        content_encoding=basic.content_encoding or content_encoding,
         properties=properties,
     )
 

@@ -89,8 +89,9 @@ def explain(error: BaseException, config: AMQPConfig) -> str:  # noqa: C901, PLR
         case amqp.ConnectionClosed():
             return _closed(error, config)
         case ssl.SSLCertVerificationError():
+            said = getattr(error, "verify_message", error)
             return (
-                f"{broker}: its certificate is not trusted ({error.verify_message}): "
+                f"{broker}: its certificate is not trusted ({said}): "
                 "set ca_file to the certificate of its authority, and host to a name that it is made for"
             )
         case ssl.SSLError():

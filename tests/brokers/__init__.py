@@ -2,6 +2,5 @@
 
 from brokers.machine import Machine, encoded_headers
 from brokers.rabbitmq import BrokerUnavailable, RabbitMQ
-from brokers.recorder import Recorder
 
-__all__ = ["BrokerUnavailable", "Machine", "RabbitMQ", "Recorder", "encoded_headers"]
+__all__ = ["BrokerUnavailable", "Machine", "RabbitMQ", "encoded_headers"]
