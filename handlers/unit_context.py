@@ -145,10 +145,12 @@ class Known:
         work = self.work
         if work and work.panel:
             return work.panel
-        if self.siblings > 1 or self.is_panel or self.serial_at(self.identifier):
-            return self.identifier
         fact = self.unit
-        return fact.get("panel") if fact else None
+        if fact and fact.get("panel"):
+            panel: str = fact["panel"]
+            return panel
+        stands_for_several = self.siblings > 1 or self.is_panel or self.serial_at(self.identifier)
+        return self.identifier if stands_for_several else None
 
     @property
     def is_panel(self) -> bool:

@@ -25,19 +25,22 @@ _SYMBOLS: Final = frozenset({
 _FIXED: Final = {
     "%": ("1", Decimal("0.01")),
     "\u2030": ("1", Decimal("0.001")),
+    "\u00b0C": ("\u00b0C", Decimal(1)),
+    "\u00b0F": ("\u00b0F", Decimal(1)),
     "ppm": ("1", Decimal("0.000001")),
     "min": ("s", Decimal(60)),
     "h": ("s", Decimal(3600)),
     "in": ("m", Decimal("0.0254")),
     "mil": ("m", Decimal("0.0000254")),
 }
+#: Other spellings, in lower case; both signs for ohm become the small omega there.
 _WORDS: Final = {
-    "\u03a9": "Ohm", "\u2126": "Ohm", "ohm": "Ohm", "ohms": "Ohm", "volt": "V", "volts": "V", "amp": "A",
+    "\u03c9": "Ohm", "ohm": "Ohm", "ohms": "Ohm", "volt": "V", "volts": "V", "amp": "A",
     "amps": "A", "ampere": "A", "amperes": "A", "farad": "F", "farads": "F", "henry": "H", "hertz": "Hz",
     "watt": "W", "watts": "W", "sec": "s", "second": "s", "seconds": "s", "meter": "m", "metre": "m",
     "meters": "m", "gram": "g", "grams": "g", "pascal": "Pa", "newton": "N", "liter": "l", "litre": "l",
     "percent": "%", "pct": "%", "minute": "min", "minutes": "min", "hour": "h", "hours": "h", "inch": "in",
-    "degc": "\u00b0C", "\u2103": "\u00b0C", "celsius": "\u00b0C", "joule": "J",
+    "degc": "\u00b0C", "\u2103": "\u00b0C", "celsius": "\u00b0C", "degf": "\u00b0F", "joule": "J",
 }  # fmt: skip
 _POWERS: Final = {"2": 2, "\u00b2": 2, "^2": 2, "3": 3, "\u00b3": 3, "^3": 3}
 
