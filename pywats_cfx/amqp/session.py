@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -27,6 +27,27 @@ log = structlog.get_logger(__name__)
 #: What the broker may take to answer while we leave, and the intake to finish what it has begun.
 _PATIENCE_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 0.5
+
+
+def is_cancelled() -> bool:
+    """Tell whether somebody cancels this task.
+
+    The library raises ``CancelledError`` also in those who wait on a connection that ends.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@contextlib.contextmanager
+def _leaving() -> Iterator[None]:
+    """Go on leaving when the broker has left first."""
+    try:
+        yield
+    except (AMQPError, ChannelInvalidStateError, OSError):  # TimeoutError is an OSError
+        pass
+    except asyncio.CancelledError:
+        if is_cancelled():
+            raise
 
 
 class Session:
@@ -108,7 +129,7 @@ class Session:
     async def pause(self) -> None:
         """Read no further, and give back what was not taken in. Acknowledgements still go out."""
         self._accepting = False
-        with contextlib.suppress(AMQPError, ChannelInvalidStateError, OSError, TimeoutError):
+        with _leaving():
             await self._end_consumer()
         if self._taking:
             await asyncio.wait(self._taking, timeout=_GRACE_SECONDS)
@@ -122,7 +143,7 @@ class Session:
         """Send what is settled, and leave. Unsettled messages go back to the queue by that."""
         await self.pause()
         if not self.ended.done() and self._settlements and self._channel:
-            with contextlib.suppress(AMQPError, ChannelInvalidStateError, OSError, TimeoutError):
+            with _leaving():
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await self._settlements.flush()
                     # Its answer says that the broker has seen every acknowledgement before it.
@@ -132,7 +153,7 @@ class Session:
             self._writer.cancel()
             await asyncio.wait([self._writer])
         if self._connection is not None:
-            with contextlib.suppress(TimeoutError):
+            with _leaving():
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await self._connection.close()
 

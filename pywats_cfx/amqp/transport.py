@@ -10,7 +10,7 @@ import structlog
 
 from pywats_cfx.amqp.backoff import Backoff
 from pywats_cfx.amqp.caution import Caution
-from pywats_cfx.amqp.session import Session
+from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
 from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, blocked, explain, is_unreadable
 from pywats_cfx.config import AMQPConfig, CFXConfig
@@ -88,17 +88,20 @@ class CFXTransport(BaseTransport):
         await self._end_session()
 
     async def _supervise(self, intake: Intake) -> None:
+        trouble: Exception | None = None
         while True:
             try:
+                if trouble is not None:
+                    reason, trouble = trouble, None
+                    await self._lost(reason, intake)
+                    await asyncio.sleep(self._backoff.next())
                 await self._read(intake)
             except asyncio.CancelledError:
-                # The library raises it too, in those who wait on a connection that ends.
-                if _is_cancelled():
+                if is_cancelled():
                     raise
-                await self._lost(BrokerGone("the connection ended"), intake)
+                trouble = BrokerGone("the connection ended")
             except Exception as error:  # noqa: BLE001  # the one place: whatever ends a session, another follows
-                await self._lost(error, intake)
-            await asyncio.sleep(self._backoff.next())
+                trouble = error
 
     async def _read(self, intake: Intake) -> None:
         """Run one session. Raises what ended it."""
@@ -183,11 +186,6 @@ class CFXTransport(BaseTransport):
 async def _first(*events: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109  # of a wait
     """Wait for one of several futures, or for the time to pass."""
     await asyncio.wait(events, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _default_adapter() -> Adapter:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
 
+from brokers.certificates import Certificates
 from brokers.ports import free_ports
 
 #: The scripts themselves, not the wrappers in /usr/sbin: those change the user and lose the environment.
@@ -37,6 +38,8 @@ class RabbitMQ:
     Attributes:
         host: where it listens.
         port: AMQP 0-9-1, and AMQP 1.0 where that is switched on.
+        tls_port: the same over TLS.
+        certificates: what the node shows of itself there; made for ``localhost``.
     """
 
     host = "127.0.0.1"
@@ -53,7 +56,8 @@ class RabbitMQ:
         self._node = f"t{uuid4().hex[:12]}@localhost"
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
-        self.port, self._distribution_port, self._epmd_port = free_ports(3)
+        self.port, self.tls_port, self._distribution_port, self._epmd_port = free_ports(4)
+        self.certificates = Certificates.make(folder / "certificates")
 
     def __enter__(self) -> Self:
         self.start()
@@ -160,6 +164,12 @@ class RabbitMQ:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         settings = (
             f"listeners.tcp.1 = {self.host}:{self.port}",
+            f"listeners.ssl.1 = {self.host}:{self.tls_port}",
+            f"ssl_options.cacertfile = {self.certificates.authority}",
+            f"ssl_options.certfile = {self.certificates.server}",
+            f"ssl_options.keyfile = {self.certificates.key}",
+            "ssl_options.verify = verify_none",
+            "ssl_options.fail_if_no_peer_cert = false",
             "loopback_users = none",
             "log.console = true",
             "log.file = false",

@@ -155,3 +155,73 @@ async def test_message_that_nobody_can_read(broker: RabbitMQ):
                 await intake.until(lambda: b"5" in intake.bodies)
                 await intake.until(lambda: transport.connected and not transport.blocked)
     assert len([line for line in lines if "is blocked" in line.get("reason", "")]) == 1
+
+
+async def test_fault_of_the_intake_is_not_the_broker_s(broker: RabbitMQ):
+    """An error that nobody expected ends the connection, is told with its cause, and costs no message."""
+    config = config_for(broker)
+    intake = Recorder()
+    intake.error = RuntimeError("out of order")
+    async with running(config, intake) as transport, Machine(broker.url) as machine:
+        await intake.until_connected()
+        await machine.publish(config.exchange, b"1")
+        reason = await intake.until_disconnected()
+        assert "RuntimeError: out of order" in reason
+        assert not transport.blocked
+        intake.error = None
+        await intake.until_taken(1)
+
+
+async def test_silent_peer_does_not_hold_us():
+    """Something that accepts and never answers is given up after the time allowed; stopping does not wait."""
+
+    accepted = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        config = AMQPConfig(host="127.0.0.1", port=port, connect_timeout=0.2, reconnect_initial_delay=0.01)
+        intake = Recorder()
+        async with running(config, intake):
+            assert "does not answer within 0.2 s" in await intake.until_disconnected()
+        patient = config.model_copy(update={"connect_timeout": 60.0})
+        accepted.clear()
+        async with asyncio.timeout(10), running(patient, Recorder()):
+            await accepted.wait()
+
+
+async def test_tls(broker: RabbitMQ):
+    """Over TLS the broker is read when its certificate is trusted."""
+    plain = config_for(broker).model_dump(exclude={"url", "host", "port"})
+    trusting = {"host": "localhost", "port": broker.tls_port, "ca_file": broker.certificates.authority}
+    config = AMQPConfig(**plain | trusting | {"tls": True})
+    intake = Recorder()
+    async with running(config, intake), Machine(broker.url) as machine:
+        await intake.until_connected()
+        await machine.publish(config.exchange, b"1")
+        await intake.until_taken(1)
+    assert intake.states[0][1].endswith(f"amqps://guest@localhost:{broker.tls_port}/")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "its certificate is not trusted"),
+        ({"ca_file": "/no/such/file.pem"}, "a certificate file can't be read"),
+        ({"verify": False}, ""),
+    ],
+)
+async def test_tls_without_trust(broker: RabbitMQ, settings: dict[str, Any], words: str):
+    """A certificate of an unknown authority is refused, unless checking is switched off."""
+    plain = config_for(broker).model_dump(exclude={"url", "host", "port", "tls", "verify", "ca_file"})
+    config = AMQPConfig(host="localhost", port=broker.tls_port, tls=True, **plain, **settings)
+    intake = Recorder()
+    async with running(config, intake):
+        if not words:
+            await intake.until_connected()
+        else:
+            assert words in await intake.until_disconnected()
