@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
+from pydantic_core import to_json
 
 from pywats_api.answers import error_text, retry_after_seconds, status_phrase
 from pywats_api.errors import (
@@ -25,6 +26,8 @@ from pywats_api.errors import (
 )
 from pywats_api.retry import RetryConfig, call_with_retries
 from pywats_api.throttle import RateLimiter
+
+_CHUNK_BYTES = 512 * 1024
 
 
 class Connection:
@@ -58,7 +61,7 @@ class Connection:
         self._client = httpx.AsyncClient(
             transport=AiohttpTransport(
                 verify=_tls(verify, ca_file),
-                limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=30.0),
+                limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=15.0),
                 proxy=httpx.Proxy(proxy) if proxy else None,
             ),
             headers={"Accept": "application/json", "User-Agent": "pywats-api"},
@@ -99,10 +102,8 @@ class Connection:
             method,
             self.base_url + path,
             params={name: _query_value(value) for name, value in (query or {}).items() if value is not None},
-            json=body,
+            **_content_of(body),
         )
-        if body is None:
-            request.headers.pop("content-type", None)
         repeatable = method == "GET" if idempotent is None else idempotent
 
         async def attempt() -> Any:
@@ -128,7 +129,7 @@ class Connection:
     def _unanswered(self, error: Exception, place: dict[str, Any]) -> PyWATSError:
         # httpx_aiohttp calls every broken connection a timeout; the exception behind it knows better.
         origin = error.__cause__ or error
-        if isinstance(origin, asyncio.TimeoutError):
+        if isinstance(error, asyncio.TimeoutError) or isinstance(origin, asyncio.TimeoutError):
             return TimeoutError(f"no complete answer within {self._timeout:g} s", **place)
         text = self._without_token(str(origin)) or type(origin).__name__
         return ConnectionError(f"cannot reach {self.base_url}: {text}", **place)
@@ -170,6 +171,27 @@ class Connection:
 
     def _without_token(self, text: str) -> str:
         return text.replace(self._token.get_secret_value(), "***")
+
+
+class _Chunks:
+    """A long body in pieces, as often as asked; in one piece it would hold the event loop up."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), _CHUNK_BYTES):
+            yield self._content[start : start + _CHUNK_BYTES]
+
+
+def _content_of(body: Any) -> dict[str, Any]:
+    if body is None:
+        return {}
+    content = to_json(body)
+    return {
+        "content": content if len(content) <= _CHUNK_BYTES else _Chunks(content),
+        "headers": {"Content-Type": "application/json", "Content-Length": str(len(content))},
+    }
 
 
 def _clean_base_url(base_url: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 from pywats_api.wsjf.text import find_forbidden
 
 MAX_DEPTH = 200
+_CONTAINERS = frozenset({dict, list})
 _TOO_DEEP = f"The body is nested {MAX_DEPTH} levels deep or more."
 # What could stand for a character that find_forbidden() knows, escaped or plain.
 _SUSPECT = re.compile(
@@ -65,7 +66,8 @@ def parse_json(body: bytes) -> Any:
         raise Refused(_TOO_DEEP) from None
     except ValueError as error:  # covers bytes that are not UTF-8
         raise Refused(f"The body is not JSON: {error}.") from None
-    _check_depth(document)
+    if text.count("{") + text.count("[") >= MAX_DEPTH:
+        _check_depth(document)
     # Looking at each text of each body would cost more than all else, and it is seldom needed.
     plain = text.isascii() and "\\" not in text and "\x7f" not in text
     if not plain and _SUSPECT.search(text):
@@ -76,12 +78,12 @@ def parse_json(body: bytes) -> Any:
 def _check_depth(document: Any) -> None:
     level = [document]
     for _ in range(MAX_DEPTH):
-        containers = [value for value in level if isinstance(value, dict | list)]
+        containers = [value for value in level if type(value) in _CONTAINERS]
         if not containers:
             return
-        level = [
-            child for value in containers for child in (value.values() if isinstance(value, dict) else value)
-        ]
+        level = []
+        for value in containers:
+            level.extend(value.values() if type(value) is dict else value)
     raise Refused(_TOO_DEEP)
 
 

@@ -1,6 +1,7 @@
 """What a test can turn to make the local server slow, faulty or unreachable."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import deque
@@ -55,6 +56,7 @@ class Knobs(BaseModel):
 
     _random: random.Random = PrivateAttr(default_factory=lambda: random.Random(0))  # noqa: S311  # no secret
     _served: deque[float] = PrivateAttr(default_factory=deque)
+    _closing: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
     _clock: Callable[[], float] = PrivateAttr(default=time.monotonic)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -104,6 +106,15 @@ class Knobs(BaseModel):
         return {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)}
 
     async def wait(self) -> None:
-        """Pass the latency."""
+        """Pass the latency; a server that stops cuts it short."""
         if self.latency:
-            await asyncio.sleep(self.latency)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self.latency)
+
+    def open(self) -> None:
+        """Requests are taken from now on."""
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Let everything that waits go on at once."""
+        self._closing.set()

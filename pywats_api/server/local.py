@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pywats_api.server.app import create_app
 from pywats_api.server.knobs import Knobs
+from pywats_api.server.state import State
 
 
 class _Protocol(H11Protocol):
@@ -73,7 +75,8 @@ class LocalWATS:
         self._port = port
         self._token = token
         self._account = account
-        self._server: _Server | None = None
+        self._server: _Server
+        self._state: State
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -96,34 +99,44 @@ class LocalWATS:
             return
         listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
         self._port = listener.getsockname()[1]
+        self.knobs.open()
         app = create_app(self._db, token=self._token, knobs=self.knobs, **self._account)
-        self._server = _Server(_config(app, timeout_graceful_shutdown=2))
-        self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="local-wats")
-        up = asyncio.create_task(self._server.settled.wait())
-        await asyncio.wait({up, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not up.done():  # the server ended instead of coming up
-            up.cancel()
-            task, self._task = self._task, None
+        self._state = app.state.wats
+        try:
+            await self._state.open()
+        except sqlite3.Error as error:
             listener.close()
-            task.result()
-            raise RuntimeError(f"the local WATS server did not start on database {self._db}")
+            raise RuntimeError(f"cannot open the database {self._db}: {error}") from error
+        # Its lifespan is led from here: uvicorn ends the whole process where one fails.
+        self._server = _Server(_config(app, lifespan="off", timeout_graceful_shutdown=2))
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="local-wats")
+        await self._server.settled.wait()
 
     async def stop(self) -> None:
         """Finish the requests under way, close all connections, and refuse new ones."""
-        if self._task is None or self._server is None:
+        if self._task is None:
             return
-        self._server.should_exit = True
         task, self._task = self._task, None
+        self.knobs.close()
+        self._server.should_exit = True
         await task
+        await self._state.close()
 
 
 def serve(app: ASGIApp, *, host: str, port: int) -> None:
     """Run in the foreground until interrupted."""
-    config = _config(app, host=host, port=port)
-    uvicorn.Server(config).run()
+    config = _config(app, lifespan="on", host=host, port=port)
+    with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
+        uvicorn.Server(config).run()
 
 
 def _config(app: ASGIApp, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        app, http=_Protocol, ws="none", lifespan="on", log_config=None, access_log=False, **options
+        app,
+        http=_Protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=75,
+        **options,
     )

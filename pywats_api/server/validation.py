@@ -37,4 +37,5 @@ def _reason(error: jsonschema_rs.ValidationError) -> str:
         rule = rule[key]
     comment = rule.get("$comment") if isinstance(rule, dict) else None
     reason = str(comment or error.message).rstrip(".")
-    return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}…"
+    # A message begins with the value it is about, which may be a whole tree, and ends with the reason.
+    return reason if len(reason) <= _MAX_REASON else f"…{reason[-_MAX_REASON:]}"
