@@ -10,6 +10,7 @@ from handlers.patterns import PartRegex, SerialPattern, fits
 from handlers.serials import UnitIds
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Pattern = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 ProcessCode = Annotated[int, Field(ge=-(2**15), le=2**15 - 1)]
 
 
@@ -33,14 +34,14 @@ class PartRule(Rule):
 class RecipeRule(PartRule):
     """The product that a recipe is for."""
 
-    recipe: Text
+    recipe: Pattern
     """Name of the recipe; ``*`` stands for any characters."""
 
 
 class WorkOrderRule(PartRule):
     """The product that a work order is for."""
 
-    work_order: Text
+    work_order: Pattern
     """Work order; ``*`` stands for any characters."""
 
 
@@ -51,7 +52,7 @@ class StationRule(Rule):
     ``{name}`` (its last part) and ``{line}`` (the part before).
     """
 
-    handle: Text
+    handle: Pattern
     """The station's handle, or a pattern with ``*``. An exact one wins over a pattern."""
     machine_name: Text = "{handle}"
     """Name of the station in WATS."""
