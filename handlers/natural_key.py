@@ -43,11 +43,11 @@ class NaturalKeys:
             if settled and settled["of"] == _key_of(report, None):
                 moment = datetime.fromisoformat(settled["start"])
                 _set_start(report, moment)
-                return round((moment - wished) / timedelta(milliseconds=1))
-            for key, moment in candidates.items():
+                return int(settled["moved"])
+            for moved, (key, moment) in enumerate(candidates.items(), start=first):
                 if facts.get(key, {}).get("report", own) == own and self._take(key, own):
-                    await self._remember(report, key, moment)
-                    return round((moment - wished) / timedelta(milliseconds=1))
+                    await self._remember(report, key, moment, moved)
+                    return moved
             first += _AT_ONCE
 
     def _take(self, key: str, own: str) -> bool:
@@ -58,7 +58,7 @@ class NaturalKeys:
             self._taken.popitem(last=False)
         return True
 
-    async def _remember(self, report: Report, key: str, moment: datetime) -> None:
+    async def _remember(self, report: Report, key: str, moment: datetime, moved: int) -> None:
         own = str(report.id)
         now = datetime.now(UTC)
         try:
@@ -67,7 +67,7 @@ class NaturalKeys:
                     Fact(key=key, value={"report": own}, time=now),
                     Fact(
                         key=keys.report_start(own),
-                        value={"of": _key_of(report, None), "start": moment.isoformat()},
+                        value={"of": _key_of(report, None), "start": moment.isoformat(), "moved": moved},
                         time=now,
                     ),
                 ]

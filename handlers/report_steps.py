@@ -16,6 +16,7 @@ from handlers.pictures import Album
 from handlers.rules import ReportRules
 from handlers.verdicts import (
     LETTERS,
+    WORDS,
     is_failing,
     meas_status,
     takes_back,
@@ -169,8 +170,8 @@ def _letter(
         return below or fallback, None
     if own is StepStatus.FAILED and _is_false_call(test, children, bench):
         return StepStatus.PASSED, "Failed, and taken back by the second look."
-    if own is StepStatus.PASSED and below and is_failing(below) and bench.rules.verdict == "worst":
-        return below, "The station said Passed; something in it did not."
+    if not is_failing(own) and below and is_failing(below) and bench.rules.verdict == "worst":
+        return below, f"The station said {WORDS[own]}; something in it did not pass."
     return own, None
 
 
