@@ -7,7 +7,7 @@ import heapq
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -32,10 +32,8 @@ from pywats_events.journal.records import (
 )
 from pywats_events.message import Unreadable
 
-_Lane = tuple[str, str]
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Row:
     """One delivery, or one message that nobody could read (then without event and handler)."""
 
@@ -57,10 +55,8 @@ class _Row:
     attempts: tuple[Attempt, ...] = ()
     due: datetime | None = None
     parked_on: tuple[str, ...] = ()
-
-    @property
-    def lane(self) -> _Lane:
-        return (self.handler, self.event.key if self.event else "")
+    claim: int = 0
+    lane: _Lane | None = None
 
     def to_entry(self) -> Entry:
         return Entry(
@@ -83,8 +79,28 @@ class _Row:
         )
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """The unsettled deliveries of one handler and key, oldest first. One of them at most is in flight."""
+
+    key: tuple[str, str]
+    rows: deque[_Row] = field(default_factory=deque)
+    in_flight: _Row | None = None
+
+    @property
+    def ready(self) -> _Row | None:
+        """The delivery that may be claimed."""
+        head = self.rows[0]
+        return head if self.in_flight is None and head.state is DeliveryState.PENDING else None
+
+    def insert(self, row: _Row) -> None:
+        if not self.rows or self.rows[-1].seq < row.seq:
+            self.rows.append(row)
+        else:  # a replayed one goes back to its place
+            self.rows.insert(next(at for at, other in enumerate(self.rows) if other.seq > row.seq), row)
+
+
 _TIMED = frozenset({DeliveryState.WAITING, DeliveryState.PARKED})
-_CLAIMABLE = DeliveryState.PENDING
 
 
 class MemoryJournal:
@@ -113,9 +129,11 @@ class MemoryJournal:
         self._keep_facts = keep_facts
         self._seq = count(1)
         self._rows: dict[str, _Row] = {}
+        self._of_event: defaultdict[str, list[_Row]] = defaultdict(list)
         self._open_of: dict[str, set[str]] = {}  # event id -> ids of its unsettled deliveries
         self._known: OrderedDict[str, None] = OrderedDict()  # event ids, oldest first
-        self._lanes: dict[_Lane, deque[_Row]] = {}
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._in_flight: dict[str, _Row] = {}
         self._ready: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)  # handler -> heap
         self._timers: list[tuple[datetime, int, str]] = []  # heap
         self._parked: defaultdict[str, set[str]] = defaultdict(set)
@@ -132,7 +150,8 @@ class MemoryJournal:
         self._changed = asyncio.Event()
 
     async def open(self) -> None:
-        """Nothing to open."""
+        """Make it ready for the loop that runs now."""
+        self._changed = asyncio.Event()
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -144,7 +163,7 @@ class MemoryJournal:
         return answers
 
     def _append(self, receipt: Receipt) -> Appended:
-        now = receipt.raw.received_at if receipt.raw else datetime.now().astimezone()
+        now = receipt.raw.received_at if receipt.raw else datetime.now(UTC)
         transport = receipt.raw.transport if receipt.raw else ""
         message_id = str(next(self._seq)) if receipt.raw else None
         self._received[transport] += 1
@@ -160,8 +179,7 @@ class MemoryJournal:
             self._events += 1
             self._unwanted += not routed.handlers
             for handler in routed.handlers:
-                row = self._row(event, handler, message_id, now)
-                self._enqueue(row)
+                self._enqueue(self._row(event, handler, message_id, now), event)
         for broken in receipt.unreadable:
             if broken.id in self._known:
                 duplicates.append(broken.id)
@@ -179,11 +197,10 @@ class MemoryJournal:
 
     def _know(self, event_id: str) -> None:
         self._known[event_id] = None
-        while len(self._known) > self._keep_ids:
-            oldest = next(iter(self._known))
-            if oldest in self._open_of:
-                break
-            del self._known[oldest]
+        for _ in range(len(self._known) - self._keep_ids):
+            oldest, _nothing = self._known.popitem(last=False)
+            if oldest in self._open_of:  # what is open is known whatever its age
+                self._known[oldest] = None
 
     def _row(self, event: Event, handler: str, message_id: str | None, now: datetime) -> _Row:
         seq = next(self._seq)
@@ -200,6 +217,7 @@ class MemoryJournal:
             changed=now,
         )
         self._rows[row.id] = row
+        self._of_event[event.id].append(row)
         self._counts[handler][row.state] += 1
         self._open_of.setdefault(event.id, set()).add(row.id)
         if message_id:
@@ -227,31 +245,41 @@ class MemoryJournal:
         self._counts[""][row.state] += 1
         if message_id:
             self._raw_users[message_id] += 1
-        self._note_dead(row)
+        self._note_dead(row, now)
 
     # --- lanes: the order of one handler and key ---------------------------------------------------------
 
-    def _enqueue(self, row: _Row) -> None:
-        lane = self._lanes.setdefault(row.lane, deque())
-        if not lane or lane[-1].seq < row.seq:
-            lane.append(row)
-        else:  # a replayed one goes back to its place, but never before one that is being handled
-            at = next(index for index, other in enumerate(lane) if other.seq > row.seq)
-            lane.insert(max(at, 1) if lane[0].state is DeliveryState.IN_FLIGHT else at, row)
-        self._offer(lane)
+    def _enqueue(self, row: _Row, event: Event) -> None:
+        key = (row.handler, event.key)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(key)
+        row.lane = lane
+        lane.insert(row)
+        if lane.rows[0] is row:
+            self._offer(lane)
 
-    def _offer(self, lane: deque[_Row]) -> None:
-        head = lane[0]
-        if head.state is _CLAIMABLE:
-            heapq.heappush(self._ready[head.handler], (head.seq, head.id))
+    def _offer(self, lane: _Lane) -> None:
+        row = lane.ready
+        if row is not None:
+            heapq.heappush(self._ready[row.handler], (row.seq, row.id))
 
     def _leave_lane(self, row: _Row) -> None:
-        lane = self._lanes[row.lane]
-        lane.remove(row)
-        if lane:
+        lane, row.lane = row.lane, None
+        if lane is None:
+            return
+        lane.rows.remove(row)
+        if lane.rows:
             self._offer(lane)
         else:
-            del self._lanes[row.lane]
+            del self._lanes[lane.key]
+
+    def _land(self, row: _Row) -> None:
+        """Note that a delivery is in flight no more."""
+        row.due = None
+        self._in_flight.pop(row.id, None)
+        if row.lane is not None and row.lane.in_flight is row:
+            row.lane.in_flight = None
 
     def _set_state(self, row: _Row, state: DeliveryState, now: datetime) -> None:
         self._counts[row.handler][row.state] -= 1
@@ -260,9 +288,10 @@ class MemoryJournal:
 
     def _free(self, row: _Row, now: datetime) -> None:
         self._unpark_row(row)
+        self._land(row)
         self._set_state(row, DeliveryState.PENDING, now)
-        row.due = None
-        self._offer(self._lanes[row.lane])
+        if row.lane is not None:
+            self._offer(row.lane)
 
     # --- claim and settle --------------------------------------------------------------------------------
 
@@ -271,13 +300,9 @@ class MemoryJournal:
     ) -> list[Delivery]:
         """Take ready deliveries; see ``Journal.claim``."""
         self._changed.clear()
-        while self._timers and self._timers[0][0] <= now:
-            due, _, row_id = heapq.heappop(self._timers)
-            row = self._rows.get(row_id)
-            if row and row.due == due and (row.state in _TIMED or row.state is DeliveryState.IN_FLIGHT):
-                self._free(row, now)
+        self._free_what_is_due(now)
         claimed: list[Delivery] = []
-        heaps = [self._ready[name] for name in handlers]
+        heaps = [self._ready[name] for name in handlers if name in self._ready]
         while len(claimed) < limit:
             heap = min((heap for heap in heaps if heap), key=lambda heap: heap[0], default=None)
             if heap is None:
@@ -285,44 +310,58 @@ class MemoryJournal:
             _, row_id = heapq.heappop(heap)
             row = self._rows.get(row_id)
             # a heap may hold what was taken, settled or overtaken meanwhile
-            if row is None or row.event is None or row.state is not _CLAIMABLE:
+            if row is None or row.event is None or row.lane is None or row.lane.ready is not row:
                 continue
-            if self._lanes[row.lane][0] is not row:
-                continue
+            row.claim += 1
+            row.due = now + timedelta(seconds=lease_seconds)
+            row.lane.in_flight = self._in_flight[row.id] = row
             self._set_state(row, DeliveryState.IN_FLIGHT, now)
-            self._lease(row, now, lease_seconds)
-            claimed.append(Delivery(row.id, row.event, row.handler, row.tries, row.first_seen))
+            claimed.append(Delivery(row.id, row.event, row.handler, row.tries, row.first_seen, row.claim))
         return claimed
 
-    def _lease(self, row: _Row, now: datetime, lease_seconds: float) -> None:
-        self._wake_at(row, now + timedelta(seconds=lease_seconds))
+    def _free_what_is_due(self, now: datetime) -> None:
+        for row in [row for row in self._in_flight.values() if row.due and row.due <= now]:
+            self._free(row, now)
+        while self._timers and self._timers[0][0] <= now:
+            due, _, row_id = heapq.heappop(self._timers)
+            timed = self._rows.get(row_id)
+            if timed and timed.due == due and timed.state in _TIMED:
+                self._free(timed, now)
 
     def _wake_at(self, row: _Row, due: datetime) -> None:
         row.due = due
         heapq.heappush(self._timers, (due, row.seq, row.id))
 
+    def _held(self, delivery: Delivery) -> _Row | None:
+        """Give the row of a claim that still holds; None when its lease ended."""
+        row = self._in_flight.get(delivery.id)
+        return row if row is not None and row.claim == delivery.claim else None
+
     async def extend(self, deliveries: Sequence[Delivery], *, now: datetime, lease_seconds: float) -> None:
         """Keep claimed deliveries for longer."""
         for delivery in deliveries:
-            row = self._rows.get(delivery.id)
-            if row and row.state is DeliveryState.IN_FLIGHT:
-                self._lease(row, now, lease_seconds)
+            row = self._held(delivery)
+            if row is not None:
+                row.due = now + timedelta(seconds=lease_seconds)
 
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries; see ``Journal.settle``."""
         closed: list[str] = []
         for verdict in verdicts:
-            row = self._rows.get(verdict.delivery.id)
-            if row is None or row.state is not DeliveryState.IN_FLIGHT:
+            row = self._held(verdict.delivery)
+            if row is None:
                 continue  # its lease ended and another worker has it, or had it
             self._apply(row, verdict, now)
-            if row.state.is_settled and self._close(row, now):
-                closed.append(verdict.delivery.event.id)
+            if row.state.is_settled:
+                if self._close(row, now):
+                    closed.append(verdict.delivery.event.id)
+            elif row.lane is not None:
+                self._offer(row.lane)  # an older one may have been replayed meanwhile
         self._changed.set()
         return closed
 
     def _apply(self, row: _Row, verdict: Verdict, now: datetime) -> None:
-        row.due = None
+        self._land(row)
         match verdict:
             case Completed(detail=detail, rule=rule):
                 row.detail, row.rule = detail, rule
@@ -342,7 +381,7 @@ class MemoryJournal:
                 self._note_failure(row, error, reason, now)
                 self._set_state(row, DeliveryState.DEAD, now)
             case Release():
-                self._free(row, now)
+                self._set_state(row, DeliveryState.PENDING, now)
 
     @staticmethod
     def _note_failure(row: _Row, error: str, reason: str, now: datetime) -> None:
@@ -356,10 +395,7 @@ class MemoryJournal:
         if row.state is DeliveryState.DEAD:
             self._note_dead(row, now)
         else:
-            self._drop_raw(row)
-            self._settled.append(row.id)
-            while len(self._settled) > self._keep_settled:
-                self._forget(self._settled.popleft())
+            self._retire(row)
         event_id = row.event.id if row.event else ""
         others = self._open_of[event_id]
         others.discard(row.id)
@@ -368,20 +404,24 @@ class MemoryJournal:
         del self._open_of[event_id]
         return True
 
-    def _note_dead(self, row: _Row, now: datetime | None = None) -> None:
+    def _retire(self, row: _Row) -> None:
+        """Keep a settled delivery to be looked at, and forget the oldest such ones."""
+        self._drop_raw(row)
+        self._settled.append(row.id)
+        while len(self._settled) > self._keep_settled:
+            self._forget(self._rows.pop(self._settled.popleft()))
+
+    def _note_dead(self, row: _Row, now: datetime) -> None:
         self._dead[row.id] = None
         while len(self._dead) > self._keep_dead:
             oldest = self._rows[next(iter(self._dead))]
-            self._put_away(
-                oldest, f"the journal in memory keeps {self._keep_dead} dead letters", now or row.changed
-            )
+            self._put_away(oldest, f"the journal in memory keeps {self._keep_dead} dead letters", now)
 
     def _put_away(self, row: _Row, reason: str, now: datetime) -> None:
         self._dead.pop(row.id, None)
         row.rule = reason
         self._set_state(row, DeliveryState.DISCARDED, now)
-        self._drop_raw(row)
-        self._settled.append(row.id)
+        self._retire(row)
 
     def _drop_raw(self, row: _Row) -> None:
         if row.message_id is None:
@@ -391,11 +431,13 @@ class MemoryJournal:
             del self._raw_users[row.message_id]
             self._raw.pop(row.message_id, None)
 
-    def _forget(self, row_id: str) -> None:
-        # a dead letter that was replayed may stand here from before
-        row = self._rows.get(row_id)
-        if row and row.state.is_settled and row.state is not DeliveryState.DEAD:
-            del self._rows[row_id]
+    def _forget(self, row: _Row) -> None:
+        if row.event is None:
+            return
+        others = self._of_event[row.event.id]
+        others.remove(row)
+        if not others:
+            del self._of_event[row.event.id]
 
     # --- parking, facts ----------------------------------------------------------------------------------
 
@@ -410,7 +452,7 @@ class MemoryJournal:
 
     async def unpark(self, on: str) -> int:
         """Set free what is parked on this."""
-        return self._unpark(on, datetime.now().astimezone())
+        return self._unpark(on, datetime.now(UTC))
 
     def _unpark(self, on: str, now: datetime) -> int:
         rows = [self._rows[row_id] for row_id in self._parked.get(on, ())]
@@ -432,7 +474,7 @@ class MemoryJournal:
             self._facts[fact.key] = fact
             self._facts.move_to_end(fact.key)
             if fact.key in self._parked:
-                self._unpark(fact.key, datetime.now().astimezone())
+                self._unpark(fact.key, datetime.now(UTC))
         while len(self._facts) > self._keep_facts:
             self._facts.popitem(last=False)
 
@@ -453,7 +495,7 @@ class MemoryJournal:
             row.tries, row.error, row.reason = 0, None, None
             self._set_state(row, DeliveryState.PENDING, now)
             self._open_of.setdefault(row.event.id, set()).add(row.id)
-            self._enqueue(row)
+            self._enqueue(row, row.event)
         self._changed.set()
         return number
 
@@ -478,14 +520,16 @@ class MemoryJournal:
         return found
 
     def _candidates(self, query: Query) -> Iterator[_Row]:
-        if query.ids:
-            chosen = (self._rows[row_id] for row_id in query.ids if row_id in self._rows)
-            yield from sorted(chosen, key=lambda row: row.seq)
-            return
         after = int(query.after) if query.after else 0
-        for row in list(self._rows.values()):
-            if row.seq > after:
-                yield row
+        rows: Iterable[_Row]
+        if query.ids:
+            chosen = (self._rows[row_id] for row_id in set(query.ids) if row_id in self._rows)
+            rows = sorted(chosen, key=lambda row: row.seq)
+        elif query.event_id is not None:
+            rows = self._of_event.get(query.event_id, ())
+        else:
+            rows = list(self._rows.values())
+        return (row for row in rows if row.seq > after)
 
     async def raw(self, message_id: str) -> RawRecord | None:
         """Give the bytes of a message that is not done yet, or that is dead."""
@@ -493,7 +537,7 @@ class MemoryJournal:
 
     async def stats(self) -> Stats:
         """Count."""
-        heads = [lane[0].first_seen for lane in self._lanes.values()]
+        heads = [lane.rows[0].first_seen for lane in self._lanes.values()]
         return Stats(
             received=dict(self._received),
             duplicates={name: number for name, number in self._duplicates.items() if number},
@@ -508,8 +552,9 @@ class MemoryJournal:
 
     async def wait_ready(self, *, now: datetime, timeout: float) -> None:  # noqa: ASYNC109  # part of the contract
         """Wait for a change or for the next time that comes."""
-        if self._timers:
-            timeout = min(timeout, max(0.0, (self._timers[0][0] - now).total_seconds()))
+        times = [row.due for row in self._in_flight.values() if row.due]
+        times += [self._timers[0][0]] if self._timers else []
+        timeout = min([timeout, *((due - now).total_seconds() for due in times)])
         try:
             async with asyncio.timeout(timeout):
                 await self._changed.wait()

@@ -137,6 +137,8 @@ class Delivery:
         id: identity in the journal.
         attempts: how many tries were spent before this one.
         first_seen: when the event was journalled.
+        claim: which claim of the delivery this is. A verdict under an older one than the last is void: its
+            lease had ended, and somebody else has the delivery.
     """
 
     id: str
@@ -144,6 +146,7 @@ class Delivery:
     handler: str
     attempts: int
     first_seen: datetime
+    claim: int = 0
 
 
 @dataclass(frozen=True, slots=True)
