@@ -25,7 +25,7 @@ class RawMessage:
         transport: name of the receiving transport.
         address: routing key, topic or path.
         properties: what the broker or server said besides, as JSON data.
-        received_at: when it arrived, with time zone.
+        received_at: when it arrived, with time zone. A naive time is taken as UTC.
         ack: tells the source that the message is safe. Called at most once, never before the journal has it.
         release: gives the message back to the source unharmed (shutdown, full journal). Called at most once,
             and never after ``ack``.
@@ -40,6 +40,10 @@ class RawMessage:
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ack: Callable[[], Awaitable[None]] = _nothing
     release: Callable[[], Awaitable[None]] = _nothing
+
+    def __post_init__(self) -> None:
+        if self.received_at.tzinfo is None:
+            self.received_at = self.received_at.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

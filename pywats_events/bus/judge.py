@@ -9,8 +9,9 @@ from pywats_events.errors import DestinationUnavailable, NotReady, TransientErro
 from pywats_events.journal import Bury, Delivery, Park, RetryAt
 from pywats_events.policies import CircuitBreaker, RetryPolicy
 
-#: A fact may be learnt between a handler's look and its verdict, so what is parked looks again by itself.
-LOOK_AGAIN: Final = timedelta(seconds=5)
+#: A fact may be learnt between a handler's look and its verdict, so what is parked looks again after so many
+#: seconds by itself.
+LOOK_AGAIN: Final = 5.0
 
 
 def destination_key(name: str) -> str:
@@ -58,8 +59,8 @@ def _wait_for_facts(error: NotReady, delivery: Delivery, reason: str, now: datet
 
     The time counts from the event's first sight, so a replay of an old dead letter gets one try.
     """
-    given_up_at = delivery.first_seen + timedelta(seconds=error.give_up_after)
-    if now >= given_up_at:
+    left = error.give_up_after - (now - delivery.first_seen).total_seconds()
+    if left <= 0:
         return Bury(delivery, type(error).__name__, reason)
-    until = min(given_up_at, now + LOOK_AGAIN)
+    until = now + timedelta(seconds=min(left, LOOK_AGAIN))
     return Park(delivery, error.facts, until, type(error).__name__, reason)

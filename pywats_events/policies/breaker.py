@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pywats_events.policies.retry import LONGEST_WAIT
+
 
 class BreakerState(StrEnum):
     """CLOSED lets everything through, OPEN nothing, HALF_OPEN one probe."""
@@ -113,4 +115,5 @@ class CircuitBreaker:
 
     def _open(self, reason: str, retry_after: float | None) -> None:
         self.reason = reason
-        self._probe_at = self.clock() + (self.reset_timeout if retry_after is None else max(0.0, retry_after))
+        wait = self.reset_timeout if retry_after is None else min(LONGEST_WAIT, max(0.0, retry_after))
+        self._probe_at = self.clock() + wait

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +43,7 @@ class DeadLetterQueue:
         if max_size < 1:
             raise ValueError("DeadLetterQueue: max_size must be at least 1")
         self.max_size = max_size
-        self._entries: deque[DeadLetter] = deque(maxlen=max_size)
+        self._entries: dict[str, DeadLetter] = {}
         self._replay: Callable[[tuple[str, ...]], Any] | None = None
 
     def __len__(self) -> int:
@@ -52,11 +51,19 @@ class DeadLetterQueue:
 
     def get_entries(self) -> list[DeadLetter]:
         """Give the dead letters, oldest first."""
-        return list(self._entries)
+        return list(self._entries.values())
 
     def add(self, entry: DeadLetter) -> None:
         """Show one more; the bus calls this."""
-        self._entries.append(entry)
+        self._entries.pop(entry.id, None)
+        self._entries[entry.id] = entry
+        while len(self._entries) > self.max_size:
+            del self._entries[next(iter(self._entries))]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Show these no more; the bus calls this when they live again."""
+        for one in ids:
+            self._entries.pop(one, None)
 
     def bind(self, replay: Callable[[tuple[str, ...]], Any]) -> None:
         """Tell the queue how its bus replays; the bus calls this."""
@@ -75,8 +82,4 @@ class DeadLetterQueue:
             raise RuntimeError(
                 "DeadLetterQueue: give it to a bus first: EventBus(error_policy=ErrorPolicy(...))"
             )
-        chosen = entries or tuple(self._entries)
-        for entry in chosen:
-            if entry in self._entries:
-                self._entries.remove(entry)
-        return self._replay(tuple(entry.id for entry in chosen))
+        return self._replay(tuple(entry.id for entry in entries or self.get_entries()))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from pywats_events.errors import PermanentError, TransientError
+
+#: Longest wait in seconds that a destination can ask for; after a day it is asked again.
+LONGEST_WAIT: Final = 86_400.0
 
 
 @dataclass(slots=True)
@@ -61,10 +64,12 @@ class RetryPolicy:
 
         Args:
             attempt: number of the try that failed, from 1.
-            retry_after: seconds that the destination asked for; wins.
+            retry_after: seconds that the destination asked for; wins, up to a day.
         """
         if retry_after is not None:
-            return max(0.0, retry_after)
-        # beyond 64 doublings every delay is the longest one; the bound keeps the power finite
-        full = min(self.max_delay, self.initial_delay * self.exponential_base ** min(attempt - 1, 64))
+            return min(LONGEST_WAIT, max(0.0, retry_after))
+        try:
+            full = min(self.max_delay, self.initial_delay * float(self.exponential_base) ** (attempt - 1))
+        except OverflowError:
+            full = self.max_delay
         return full * random.uniform(0.5, 1.0) if self.jitter else full  # noqa: S311  # spreads load, hides nothing
