@@ -142,7 +142,7 @@ class Event:
         document: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,
-            "source": quote(self.source, safe="/:.@-_~!$&'()*+,;=") or "/",
+            "source": _to_uri(self.source),
             "type": self.event_type.value,
             "time": self.time.isoformat(),
             "datacontenttype": "application/json",
@@ -176,7 +176,9 @@ class Event:
                 raise EventFormatError(f'CloudEvent: attribute "{attribute}" is missing or not a text')
         if not document["specversion"].startswith("1."):
             raise EventFormatError(f'CloudEvent: specversion "{document["specversion"]}" is not 1.x')
-        data = document.get("data", {})
+        if "data_base64" in document:
+            raise EventFormatError('CloudEvent: "data_base64" is not supported; send JSON data in "data"')
+        data = document.get("data")
         if data is None:
             data = {}
         if not isinstance(data, dict):
@@ -190,11 +192,10 @@ class Event:
         except ValueError:
             event_type = EventType.CUSTOM
             metadata.message_name = metadata.message_name or document["type"]
-        source = unquote(document["source"])
         return cls(
             event_type=event_type,
             payload=data,
-            source="" if source == "/" else source,
+            source=_from_uri(document["source"]),
             id=document["id"],
             time=_time(document, "time") or _now(),
             key=str(document.get("subject") or ""),
@@ -215,6 +216,20 @@ class Event:
         if not isinstance(document, dict):
             raise EventFormatError("CloudEvent: not a JSON object")
         return cls.from_cloudevent(document)
+
+
+#: A CloudEvents source must not be empty.
+_NO_SOURCE: Final = "/"
+
+
+def _to_uri(source: str) -> str:
+    if source == _NO_SOURCE:
+        return quote(source, safe="")
+    return quote(source, safe="/:.@-_~!$&'()*+,;=") or _NO_SOURCE
+
+
+def _from_uri(source: str) -> str:
+    return "" if source == _NO_SOURCE else unquote(source)
 
 
 def _time(document: Mapping[str, Any], attribute: str) -> datetime | None:

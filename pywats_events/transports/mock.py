@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from pywats_events.cloudevents import cloudevents_adapter
+from pywats_events.cloudevents import cloudevents_adapter, own_events_adapter
 from pywats_events.event import Event
 from pywats_events.message import Adapter, RawMessage
 from pywats_events.transports.base import BaseTransport, Intake
@@ -58,7 +58,7 @@ class MockTransport(BaseTransport):
             address=event.source,
         )
         # an event has one meaning whatever this transport's messages are, so it is never read by its adapter
-        await intake.receive(message, adapter=cloudevents_adapter)
+        await intake.receive(message, adapter=own_events_adapter)
         async with asyncio.timeout(timeout):
             await intake.handled(event.id)
 
