@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -17,9 +16,20 @@ import structlog
 from pywats_events.bus.dispatcher import Dispatcher, Settled
 from pywats_events.bus.intake import IntakeDesk, Observer
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
+from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventMetadata, EventType
 from pywats_events.handler import BaseHandler
-from pywats_events.journal import Appended, Bury, DeliveryState, Journal, Query, Receipt
+from pywats_events.journal import (
+    Appended,
+    Bury,
+    Completed,
+    DeliveryState,
+    Entry,
+    Journal,
+    Park,
+    Query,
+    Receipt,
+)
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.message import Adapter, RawMessage, Unreadable
 from pywats_events.policies import CircuitBreaker, DeadLetter, ErrorPolicy, RetryPolicy
@@ -29,14 +39,6 @@ log = structlog.get_logger(__name__)
 
 EventHook: TypeAlias = Callable[[Event], None]
 ErrorHook: TypeAlias = Callable[[Event, Exception], None]
-
-
-@dataclass(slots=True)
-class _Watch:
-    """Somebody waits until each delivery of an event has been tried."""
-
-    left: int
-    done: asyncio.Future[None]
 
 
 class AsyncEventBus:
@@ -70,13 +72,11 @@ class AsyncEventBus:
         self._error_policy.dead_letter_queue.bind(self._replay_ids)
         self._subscriptions: dict[str, Subscription] = {}
         self._transports: dict[str, BaseTransport] = {}
+        self._started: list[BaseTransport] = []
         self._observers: list[Observer] = []
         self._event_hooks: list[EventHook] = []
         self._error_hooks: list[ErrorHook] = []
-        self._watches: defaultdict[str, list[_Watch]] = defaultdict(list)
-        self._open_tries: dict[str, int] = {}
-        self._expected: set[str] = set()  # events whose tries are expected before they are written
-        self._quiet = asyncio.Event()
+        self._watches: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)  # by event
         self._executor = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="handler")
         self._desk = IntakeDesk(
             self.journal,
@@ -97,6 +97,7 @@ class AsyncEventBus:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
+        self._stopping = asyncio.Lock()
 
     # --- who is on the bus -------------------------------------------------------------------------------
 
@@ -129,6 +130,7 @@ class AsyncEventBus:
             number += 1
             subscription.name = f"{first}-{number}"
         self._subscriptions[subscription.name] = subscription
+        self._dispatcher.nudge()  # something may be due to it from before
         return subscription
 
     def unsubscribe(self, who: BaseHandler | Subscription) -> None:
@@ -162,7 +164,10 @@ class AsyncEventBus:
         return hook
 
     def on_error(self, hook: ErrorHook) -> ErrorHook:
-        """Call this for each try that failed. Usable as a decorator."""
+        """Call this for each try that failed. Usable as a decorator.
+
+        A try that found that it came too early (``NotReady``) is none, until it is given up.
+        """
         self._error_hooks.append(hook)
         return hook
 
@@ -185,14 +190,21 @@ class AsyncEventBus:
         if self._tasks:
             raise RuntimeError("this bus was stopped; make a new one")
         await self.journal.open()
+        await self._desk.count()
         self._running = True
         create = asyncio.get_running_loop().create_task
         self._tasks = [
             create(self._supervise("intake", self._desk.run), name="intake"),
+            create(self._supervise("backlog", self._desk.count_forever), name="backlog"),
             create(self._supervise("dispatcher", self._dispatcher.run), name="dispatcher"),
         ]
-        for transport in self._transports.values():
-            await transport.start(_TransportIntake(self, transport.adapter))
+        try:
+            for transport in self._transports.values():
+                self._started.append(transport)
+                await transport.start(_TransportIntake(self, transport))
+        except BaseException:
+            await self.stop(timeout=0.0)
+            raise
 
     async def stop(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109  # how long to drain
         """Take nothing more, finish what is in flight, close.
@@ -201,22 +213,25 @@ class AsyncEventBus:
             timeout: seconds for what is ready to run now. What is not done by then stays in the journal or,
                 where that ends with the process, with its source.
         """
-        if not self._running:
-            return
-        for transport in self._transports.values():
-            await transport.stop()
-        await self._desk.flush()
-        await self.drain(timeout=timeout)
-        self._running = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._dispatcher.stop()
-        await self._desk.release_all()
-        for transport in self._transports.values():
-            await transport.close()
-        await self.journal.close()
-        self._executor.shutdown(wait=False)
+        async with self._stopping:
+            if not self._running:
+                return
+            for transport in self._started:
+                await _end(transport, transport.stop)
+            await self.drain(timeout=timeout)
+            self._running = False
+            self._desk.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._dispatcher.stop()
+            for event_id in list(self._watches):
+                self._wake_watchers(event_id)
+            await self._desk.release_all()
+            for transport in self._started:
+                await _end(transport, transport.close)
+            await self.journal.close()
+            self._executor.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -228,19 +243,27 @@ class AsyncEventBus:
         await self.stop()
 
     async def drain(self, *, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # part of the public face
-        """Wait until every event was brought to its handlers; those that wait for a retry don't count.
+        """Wait until nothing is ready to be handled.
+
+        What waits for a retry, for its destination or for a handler that is not subscribed doesn't count,
+        nor what comes after it in order.
 
         Returns:
             False when the time was over before.
+
+        Raises:
+            RuntimeError: the bus is not started.
         """
+        self._check_running()
         try:
             async with asyncio.timeout(timeout):
-                while self._open_tries:
-                    self._quiet.clear()
-                    await self._quiet.wait()
+                while True:
+                    await self._desk.flush()
+                    await self._dispatcher.come_to_rest()
+                    if self._desk.is_empty:
+                        return True
         except TimeoutError:
             return False
-        return True
 
     async def _supervise(self, what: str, run: Callable[[], Any]) -> None:
         """Keep a part of the bus alive. A fault in it must not end the intake or delivery of everything."""
@@ -260,9 +283,12 @@ class AsyncEventBus:
             RuntimeError: the bus is not started.
             JournalError: the journal can't take it.
         """
-        if not self._running:
-            raise RuntimeError("start the bus before publishing to it")
+        self._check_running()
         await self._desk.publish(event)
+
+    def _check_running(self) -> None:
+        if not self._running:
+            raise RuntimeError("start the bus first" if not self._tasks else "the bus has stopped")
 
     async def receive(self, message: RawMessage, adapter: Adapter) -> Appended:
         """Take a message in; see ``Intake.receive``."""
@@ -270,11 +296,15 @@ class AsyncEventBus:
 
     async def handled(self, event_id: str) -> None:
         """Return when each handler of an event has run, whatever came of it."""
-        if event_id not in self._open_tries:
-            return
-        watch = _Watch(self._open_tries[event_id], asyncio.get_running_loop().create_future())
-        self._watches[event_id].append(watch)
-        await watch.done
+        while self._running:
+            settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._watches[event_id].append(settled)  # before looking, so that none is missed
+            try:
+                if all(map(_was_tried, await self.journal.search(Query(event_id=event_id)))):
+                    return
+                await settled
+            finally:
+                self._unwatch(event_id, settled)
 
     async def replay(self, query: Query) -> int:
         """Put dead letters through again; those that nobody could read are read again from their bytes.
@@ -282,20 +312,22 @@ class AsyncEventBus:
         Returns:
             How many were set going.
         """
-        now = datetime.now(UTC)
+        self._check_running()
+        dead = [entry for entry in await self.journal.search(query) if entry.state is DeliveryState.DEAD]
+        ids = tuple(entry.id for entry in dead if entry.event is not None)
         number = 0
-        for entry in await self.journal.search(query):
-            if entry.state is not DeliveryState.DEAD:
-                continue
+        if ids:
+            number = await self.journal.replay(Query(ids=ids, limit=len(ids)), now=datetime.now(UTC))
+            self._error_policy.dead_letter_queue.forget(ids)
+            self._desk.reopened(number)
+            self._dispatcher.nudge()
+        for entry in dead:
             if entry.event is None:
                 number += await self._read_again(entry.id, entry.message_id)
-                continue
-            self._open_tries[entry.event.id] = self._open_tries.get(entry.event.id, 0) + 1
-            number += await self.journal.replay(Query(ids=(entry.id,)), now=now)
         return number
 
     async def _replay_ids(self, ids: tuple[str, ...]) -> int:
-        return await self.replay(Query(ids=ids, limit=len(ids)))
+        return await self.replay(Query(ids=ids, limit=len(ids))) if ids else 0
 
     async def _read_again(self, entry_id: str, message_id: str | None) -> bool:
         record = await self.journal.raw(message_id) if message_id else None
@@ -314,62 +346,46 @@ class AsyncEventBus:
     def _route(self, event: Event) -> tuple[str, ...]:
         return tuple(name for name, subscription in self._subscriptions.items() if subscription.wants(event))
 
-    def appending(self, receipts: Sequence[Receipt]) -> None:
-        """Expect the tries of these events; called before they are written."""
-        for receipt in receipts:
-            for routed in receipt.events:
-                if routed.handlers and routed.event.id not in self._open_tries:
-                    self._open_tries[routed.event.id] = len(routed.handlers)
-                    self._expected.add(routed.event.id)
-
-    def appended(self, receipts: Sequence[Receipt], answers: Sequence[Appended]) -> None:
-        """Tell the hooks what is new, and expect no tries of repeats; called after they were written."""
-        new = {event_id for answer in answers for event_id in answer.new}
-        for event_id in self._expected - new:
-            self._open_tries.pop(event_id, None)
-            self._quiet.set()
-        self._expected.clear()
-        for receipt in receipts:
-            for routed in receipt.events:
-                if routed.event.id in new:
-                    new.discard(routed.event.id)
-                    for hook in self._event_hooks:
-                        _call_hook(hook, routed.event)
-            for broken in receipt.unreadable:
-                _log_unreadable(broken, receipt)
+    def taken_in(self, receipt: Receipt, events: Sequence[Event], unreadable: Sequence[Unreadable]) -> None:
+        """Tell the hooks what is new, and everybody what could not be read."""
+        for event in events:
+            for hook in self._event_hooks:
+                _call_hook(hook, event)
+        for broken in unreadable:
+            _log_unreadable(broken, receipt)
+            self._tell(EventType.EVENT_DEAD_LETTER, None, _not_read(broken, receipt))
 
     async def _note_settled(self, tries: Sequence[Settled], closed: Sequence[str]) -> None:
         for one in tries:
             event = one.delivery.event
-            if one.error is not None:
+            if one.error is not None and not _waits(one):
                 for hook in self._error_hooks:
                     _call_hook(hook, event, one.error)
-                await self._tell(EventType.HANDLER_ERROR, event, _failure(one))
+                self._tell(EventType.HANDLER_ERROR, event, _failure(one))
             if isinstance(one.verdict, Bury):
                 self._error_policy.dead_letter_queue.add(_dead_letter(one, one.verdict))
-                await self._tell(EventType.EVENT_DEAD_LETTER, event, _failure(one))
-            self._count_try(event.id)
-        await self._desk.settled(closed)
-        await self._desk.measure_backlog()
+                self._tell(EventType.EVENT_DEAD_LETTER, event, _failure(one))
+            self._wake_watchers(event.id)
+        over = sum(isinstance(one.verdict, Completed | Bury) for one in tries)
+        await self._desk.settled(closed, deliveries=over)
 
-    def _count_try(self, event_id: str) -> None:
-        if event_id in self._open_tries:
-            self._open_tries[event_id] -= 1
-            if self._open_tries[event_id] <= 0:
-                del self._open_tries[event_id]
-                self._quiet.set()
-        for watch in self._watches.get(event_id, []):
-            watch.left -= 1
-            if watch.left <= 0 and not watch.done.done():
-                watch.done.set_result(None)
-        if event_id not in self._open_tries:
+    def _unwatch(self, event_id: str, settled: asyncio.Future[None]) -> None:
+        others = self._watches.get(event_id, [])
+        if settled in others:
+            others.remove(settled)
+        if not others:
             self._watches.pop(event_id, None)
 
-    async def tell_of_transport(self, event_type: EventType, transport: str, said: str) -> None:
-        """Publish that a transport can or can't receive, for those who want to know."""
-        await self._tell(event_type, None, {"transport": transport, "detail": said}, source=transport)
+    def _wake_watchers(self, event_id: str) -> None:
+        for settled in self._watches.pop(event_id, ()):
+            if not settled.done():
+                settled.set_result(None)
 
-    async def _tell(
+    def tell_of_transport(self, event_type: EventType, transport: str, said: str) -> None:
+        """Publish that a transport can or can't receive, for those who want to know."""
+        self._tell(event_type, None, {"transport": transport, "detail": said}, source=transport)
+
+    def _tell(
         self, event_type: EventType, about: Event | None, payload: dict[str, Any], *, source: str = "bus"
     ) -> None:
         """Publish a system event, if a handler wants it. What is said of system events is not said again."""
@@ -379,29 +395,47 @@ class AsyncEventBus:
             return
         metadata = EventMetadata(causation_id=about.id) if about else EventMetadata()
         event = Event(event_type, payload, source=source, id=str(uuid4()), metadata=metadata)
-        await self._desk.tell(event)
+        self._desk.tell(event)
 
 
 class _TransportIntake:
     """The bus as one transport sees it (see ``transports.Intake``)."""
 
-    def __init__(self, bus: AsyncEventBus, adapter: Adapter) -> None:
+    def __init__(self, bus: AsyncEventBus, transport: BaseTransport) -> None:
         self._bus = bus
-        self._adapter = adapter
+        self._transport = transport
 
     async def receive(self, message: RawMessage, *, adapter: Adapter | None = None) -> None:
-        await self._bus.receive(message, adapter or self._adapter)
+        await self._bus.receive(message, adapter or self._transport.adapter)
 
     async def handled(self, event_id: str) -> None:
         await self._bus.handled(event_id)
 
     async def connected(self, transport: str, detail: str) -> None:
         log.info("transport can receive", transport=transport, detail=detail)
-        await self._bus.tell_of_transport(EventType.TRANSPORT_CONNECTED, transport, detail)
+        self._bus.tell_of_transport(EventType.TRANSPORT_CONNECTED, transport, detail)
 
     async def disconnected(self, transport: str, reason: str) -> None:
         log.warning("transport can't receive for now", transport=transport, reason=reason)
-        await self._bus.tell_of_transport(EventType.TRANSPORT_DISCONNECTED, transport, reason)
+        self._bus.tell_of_transport(EventType.TRANSPORT_DISCONNECTED, transport, reason)
+
+
+def _was_tried(entry: Entry) -> bool:
+    """Tell whether a try of this delivery is over; a reason is there from the first failed one on."""
+    return entry.state not in (DeliveryState.PENDING, DeliveryState.IN_FLIGHT) or entry.error is not None
+
+
+def _waits(one: Settled) -> bool:
+    """Tell whether a try found that it came too early, which is no failure."""
+    return isinstance(one.error, NotReady) and isinstance(one.verdict, Park)
+
+
+async def _end(transport: BaseTransport, step: Callable[[], Awaitable[None]]) -> None:
+    """Stop or close a transport. One that fails must not keep the others and the journal from ending."""
+    try:
+        await step()
+    except Exception:
+        log.exception("transport failed to end", transport=transport.name)
 
 
 def _log_unreadable(broken: Unreadable, receipt: Receipt) -> None:
@@ -413,6 +447,18 @@ def _log_unreadable(broken: Unreadable, receipt: Receipt) -> None:
         message_name=broken.message_name,
         reason=broken.reason,
     )
+
+
+def _not_read(broken: Unreadable, receipt: Receipt) -> dict[str, Any]:
+    return {
+        "event_id": broken.id,
+        "transport": receipt.raw.transport if receipt.raw else "",
+        "source": broken.source,
+        "message_name": broken.message_name,
+        "handler": "",
+        "error": broken.error,
+        "reason": broken.reason,
+    }
 
 
 def _call_hook(hook: Callable[..., None], *arguments: Any) -> None:

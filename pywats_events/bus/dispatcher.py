@@ -13,10 +13,10 @@ import structlog
 
 from pywats_events.bus.intake import exempt_from_backlog
 from pywats_events.bus.judge import destination_key, judge
-from pywats_events.bus.subscription import Subscription
+from pywats_events.bus.subscription import NoThreads, Subscription
 from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError, TransientError
 from pywats_events.handler import Done, Dropped
-from pywats_events.journal import Completed, Delivery, Journal, JournalError, Release, Verdict
+from pywats_events.journal import Bury, Completed, Delivery, Journal, JournalError, Park, Release, Verdict
 from pywats_events.policies import BreakerState, CircuitBreaker, RetryPolicy
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,21 @@ log = structlog.get_logger(__name__)
 LEASE: Final = 60.0
 #: Longest time in seconds that the dispatcher sleeps without looking.
 LONGEST_NAP: Final = 5.0
+#: Seconds that a handler has to end when it is cancelled at shutdown.
+LAST_WORDS: Final = 5.0
+
+#: Errors of the event or of the handler's code; they say nothing about the destination.
+_NOT_OF_THE_DESTINATION: Final = (
+    PermanentError,
+    NotReady,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +88,14 @@ class Dispatcher:
         self._breakers: dict[str, CircuitBreaker] = {}
         self._recovered: set[str] = set()  # destinations that answered again
         self._running: dict[asyncio.Task[None], Delivery] = {}
+        self._held: dict[str, Delivery] = {}  # claimed, and what became of it not written down yet
         self._ended: list[Settled] = []
         self._slot_free = asyncio.Event()
         self._something_ended = asyncio.Event()
+        self._nap: asyncio.Task[None] | None = None
+        self._look_again = False
+        self._idle = asyncio.Event()
+        self._threads_left = True
 
     def breaker_of(self, destination: str) -> CircuitBreaker:
         """Give the breaker of a destination."""
@@ -86,8 +106,20 @@ class Dispatcher:
         """The breakers that exist, by destination."""
         return self._breakers
 
+    def nudge(self) -> None:
+        """Look at once whether something is ready."""
+        self._look_again = True
+        if self._nap is not None:
+            self._nap.cancel()
+
+    async def come_to_rest(self) -> None:
+        """Return when nothing runs and nothing is ready to run."""
+        self._idle.clear()
+        self.nudge()
+        await self._idle.wait()
+
     async def run(self) -> None:
-        """Claim, run and settle until cancelled; then hand back what was not finished."""
+        """Claim, run and settle until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._settle_forever(), name="settle")
             tasks.create_task(self._renew_forever(), name="renew leases")
@@ -95,13 +127,18 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """After ``run`` was cancelled: end the tries that still run and give their deliveries back."""
-        unfinished = dict(self._running)
+        unfinished = list(self._running)
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=LAST_WORDS)
         over = {ended.delivery.id for ended in self._ended}
-        self._ended += [Settled(one, Release(one), None) for one in unfinished.values() if one.id not in over]
-        await self._settle()
+        self._ended += [Settled(one, Release(one), None) for one in self._held.values() if one.id not in over]
+        try:
+            await self._settle()
+        except JournalError as error:
+            count = len(self._ended)
+            log.error("journal can't be written; outcomes are lost", outcomes=count, error=str(error))  # noqa: TRY400  # the text says it
 
     # --- claiming ----------------------------------------------------------------------------------------
 
@@ -111,30 +148,54 @@ class Dispatcher:
                 self._slot_free.clear()
                 await self._slot_free.wait()
                 continue
+            self._look_again = False
             try:
                 claimed = await self._claim()
-                if not claimed:
-                    await self._journal.wait_ready(now=_now(), timeout=self._nap())
+                if not claimed and not self._look_again:
+                    if not self._held:
+                        self._idle.set()
+                    await self._wait_ready()
             except JournalError as error:
                 log.error("journal can't be read; trying again", error=str(error))  # noqa: TRY400  # the text says it
                 await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
 
+    async def _wait_ready(self) -> None:
+        self._nap = asyncio.ensure_future(self._journal.wait_ready(now=_now(), timeout=self._longest_nap()))
+        try:
+            await asyncio.wait([self._nap])
+            if not self._nap.cancelled():
+                self._nap.result()
+        finally:
+            self._nap.cancel()
+            self._nap = None
+
     async def _claim(self) -> int:
+        if not self._threads_left:
+            return 0
         free = self._concurrency - len(self._running)
         claimed = 0
         for names, breaker in self._groups():
             room = free - claimed if breaker is None else breaker.room(free - claimed)
-            if room <= 0:
+            if room <= 0 or not names:
                 continue
             deliveries = await self._journal.claim(
                 limit=room, now=_now(), lease_seconds=LEASE, handlers=names
             )
-            if deliveries and breaker is not None:
+            fresh = [delivery for delivery in deliveries if not self._renewed(delivery)]
+            if fresh and breaker is not None:
                 breaker.probe_begins()
-            for delivery in deliveries:
-                self._begin(delivery)
+            for delivery in fresh:
+                self._begin(delivery, breaker)
             claimed += len(deliveries)
         return claimed
+
+    def _renewed(self, delivery: Delivery) -> bool:
+        """Take over a claim of what we still work on: the machine slept, or its clock was set."""
+        held = self._held.get(delivery.id)
+        if held is None:
+            return False
+        held.claim = delivery.claim
+        return True
 
     def _groups(self) -> list[tuple[Collection[str], CircuitBreaker | None]]:
         """Give the handlers' names, those of a destination whose breaker is not closed apart."""
@@ -150,14 +211,15 @@ class Dispatcher:
         groups += [(names, self._breakers[destination]) for destination, names in apart.items()]
         return groups
 
-    def _nap(self) -> float:
+    def _longest_nap(self) -> float:
         probes = [breaker.seconds_to_probe for breaker in self._breakers.values()]
         # a probe that is due and on its way ends with a change in the journal, which wakes us
         return min([LONGEST_NAP, *(seconds for seconds in probes if seconds > 0)])
 
-    def _begin(self, delivery: Delivery) -> None:
-        task = asyncio.get_running_loop().create_task(self._try(delivery), name=f"deliver {delivery.id}")
-        self._running[task] = delivery
+    def _begin(self, delivery: Delivery, probed: CircuitBreaker | None) -> None:
+        work = self._try(delivery, probed)
+        task = asyncio.get_running_loop().create_task(work, name=f"deliver {delivery.id}")
+        self._running[task] = self._held[delivery.id] = delivery
         task.add_done_callback(self._ended_task)
 
     def _ended_task(self, task: asyncio.Task[None]) -> None:
@@ -166,15 +228,31 @@ class Dispatcher:
 
     # --- trying ------------------------------------------------------------------------------------------
 
-    async def _try(self, delivery: Delivery) -> None:
+    async def _try(self, delivery: Delivery, probed: CircuitBreaker | None) -> None:
+        try:
+            await self._run(delivery)
+        finally:
+            if probed is not None:
+                probed.probe_abandoned()  # if it said nothing about the destination
+
+    async def _run(self, delivery: Delivery) -> None:
         subscription = self._subscriptions.get(delivery.handler)
         if subscription is None:  # unsubscribed between claim and try
             self._end(Settled(delivery, Release(delivery), None))
             return
         exempt_from_backlog.set(True)
+        this = asyncio.current_task()
         try:
             async with asyncio.timeout(self._handler_timeout) as limit:
                 outcome = await subscription.run(delivery.event, self._executor)
+        except NoThreads:  # the program is ending
+            self._threads_left = False
+            self._end(Settled(delivery, Release(delivery), None))
+        except asyncio.CancelledError:
+            if this is None or this.cancelling():
+                raise
+            error = TransientError("something that the handler waited for was cancelled")
+            self._failed(delivery, subscription, error)
         except Exception as error:  # noqa: BLE001  # the supervisor of handlers: judged, journalled, logged
             if isinstance(error, TimeoutError) and limit.expired():
                 error = TransientError(f"handler did not finish within {self._handler_timeout:g} s")
@@ -184,9 +262,8 @@ class Dispatcher:
 
     def _succeeded(self, delivery: Delivery, subscription: Subscription, outcome: Any) -> None:
         destination = subscription.destination
-        if destination and isinstance(outcome, Dropped):
-            self.breaker_of(destination).probe_abandoned()  # it was not asked
-        elif destination and self.breaker_of(destination).record_success():
+        was_asked = destination is not None and not isinstance(outcome, Dropped)
+        if destination and was_asked and self.breaker_of(destination).record_success():
             self._recovered.add(destination)
             log.info("destination is back", destination=destination)
         match outcome:
@@ -224,8 +301,8 @@ class Dispatcher:
                 opened = breaker.trip(reason, retry_after=error.retry_after)
             case DestinationUnavailable() | TransientError():
                 opened = breaker.record_failure(reason, retry_after=error.retry_after)
-            case PermanentError() | NotReady():
-                breaker.probe_abandoned()  # the fault is the event's; the destination may not have been asked
+            case _ if isinstance(error, _NOT_OF_THE_DESTINATION):
+                pass  # the destination may not have been asked
             case _:
                 opened = breaker.record_failure(reason)
         if opened:
@@ -248,30 +325,69 @@ class Dispatcher:
         while True:
             await self._something_ended.wait()
             self._something_ended.clear()
-            await self._settle()
+            try:
+                await self._settle()
+                await self._free_what_waited_for_the_recovered()
+            except JournalError as error:
+                count = len(self._ended)
+                log.error("journal can't be written; trying again", outcomes=count, error=str(error))  # noqa: TRY400  # the text says it
+                self._something_ended.set()
+                await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
 
     async def _settle(self) -> None:
         while self._ended:
             batch, self._ended = self._ended, []
             try:
-                closed = await self._journal.settle([one.verdict for one in batch], now=_now())
-            except JournalError as error:
+                await self._commit(batch)
+            except (JournalError, asyncio.CancelledError):
                 self._ended = batch + self._ended
-                log.error(  # noqa: TRY400  # the text says it
-                    "journal can't be written; trying again", outcomes=len(batch), error=str(error)
-                )
-                await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
-                continue
-            while self._recovered:
-                await self._journal.unpark(destination_key(self._recovered.pop()))
+                raise
+            except Exception:
+                log.exception("journal failed at an outcome", outcomes=len(batch))
+                await self._settle_each(batch)
+
+    async def _settle_each(self, batch: list[Settled]) -> None:
+        """Write outcomes down one by one: one of them is poison, and the others are not to suffer from it."""
+        while batch:
+            try:
+                await self._settle_alone(batch[0])
+            except (JournalError, asyncio.CancelledError):
+                self._ended = batch + self._ended
+                raise
+            batch = batch[1:]
+
+    async def _settle_alone(self, one: Settled) -> None:
+        delivery = one.delivery
+        try:
+            await self._commit([one])
+        except (JournalError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with it, it is wrong with this one
+            kind = type(error).__name__
+            reason = f"what became of it can't be written: {kind}: {error}"
+            await self._commit([Settled(delivery, Bury(delivery, kind, reason), error)])
+
+    async def _commit(self, batch: Sequence[Settled]) -> None:
+        closed = await self._journal.settle([one.verdict for one in batch], now=_now())
+        try:
             await self._on_settled(batch, closed)
+        finally:
+            for one in batch:
+                self._held.pop(one.delivery.id, None)
+            self.nudge()
+
+    async def _free_what_waited_for_the_recovered(self) -> None:
+        while self._recovered:
+            destination = next(iter(self._recovered))
+            await self._journal.unpark(destination_key(destination))
+            self._recovered.discard(destination)
 
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(LEASE / 3)
-            if self._running:
+            if self._held:
                 try:
-                    await self._journal.extend(list(self._running.values()), now=_now(), lease_seconds=LEASE)
+                    await self._journal.extend(list(self._held.values()), now=_now(), lease_seconds=LEASE)
                 except JournalError as error:
                     log.error("leases could not be renewed", error=str(error))  # noqa: TRY400  # the text says it
 
@@ -282,6 +398,15 @@ def _now() -> datetime:
 
 def _log_failure(delivery: Delivery, verdict: Verdict, error: Exception) -> None:
     event = delivery.event
+    if isinstance(error, NotReady) and isinstance(verdict, Park):
+        log.info(
+            "delivery waits for something that is not known yet",
+            event_id=event.id,
+            handler=delivery.handler,
+            key=event.key,
+            reason=str(error),
+        )
+        return
     known = isinstance(error, TransientError | PermanentError | DestinationUnavailable | NotReady)
     log.warning(
         "delivery failed",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final, Protocol, TypeAlias
 
 import structlog
@@ -21,6 +23,10 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 256
 #: Most receipts that wait for the writer.
 QUEUE: Final = 1024
+#: Seconds between two counts of the backlog; in between the desk keeps count of what passes it.
+RECOUNT: Final = 5.0
+#: Seconds after which an acknowledgement is given up: the source sends the message again.
+ACK_PATIENCE: Final = 10.0
 
 #: Learns from an event: a pure function.
 Observer: TypeAlias = Callable[[Event], Iterable[Fact]]
@@ -31,30 +37,28 @@ Router: TypeAlias = Callable[[Event], tuple[str, ...]]
 exempt_from_backlog: ContextVar[bool] = ContextVar("exempt_from_backlog", default=False)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ticket:
+    """Something to be written down. Who brought it waits for ``done``, and cancels that by going away.
+
+    Attributes:
+        message: what to acknowledge; None for an event that no message brought.
+        open: its events that are not settled, in a journal that is not durable.
+        taken: whoever brought it knows that it was written; from now on the desk acknowledges.
+    """
+
     receipt: Receipt
     done: asyncio.Future[Appended]
     message: RawMessage | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _PendingAck:
-    """A message of a journal that is not durable: acknowledged when its last delivery is settled."""
-
-    message: RawMessage
-    open: set[str]
-    appended: bool = False
+    open: set[str] = field(default_factory=set)
+    taken: bool = False
 
 
 class IntakeListener(Protocol):
-    """Who wants to know what is written down."""
+    """Who wants to know what was taken in."""
 
-    def appending(self, receipts: Sequence[Receipt]) -> None:
-        """These are about to be written; their deliveries may run from now on."""
-
-    def appended(self, receipts: Sequence[Receipt], answers: Sequence[Appended]) -> None:
-        """These were written, with these answers."""
+    def taken_in(self, receipt: Receipt, events: Sequence[Event], unreadable: Sequence[Unreadable]) -> None:
+        """This was written down; these events and unreadable parts of it are new."""
 
 
 class IntakeDesk:
@@ -65,7 +69,7 @@ class IntakeDesk:
         route: says which handlers an event is due to.
         observers: learn facts from events.
         high_water: from so many unsettled deliveries on, messages wait (back-pressure).
-        listener: is told before and after each commit.
+        listener: is told of each receipt after its commit.
     """
 
     def __init__(
@@ -83,9 +87,14 @@ class IntakeDesk:
         self._high_water = high_water
         self._listener = listener
         self._queue: asyncio.Queue[_Ticket] = asyncio.Queue(QUEUE)
+        self._entrance = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
-        self._pending: defaultdict[str, list[_PendingAck]] = defaultdict(list)
+        self._backlog = 0
+        self._closed = False
+        self._unacknowledged: defaultdict[str, list[_Ticket]] = defaultdict(list)  # by open event
+
+    # --- for those who bring something -------------------------------------------------------------------
 
     async def receive(self, message: RawMessage, adapter: Adapter) -> Appended:
         """Read a message, write it down, and see to its acknowledgement.
@@ -93,10 +102,19 @@ class IntakeDesk:
         Raises:
             JournalError: it could not be written; it was not taken in.
         """
-        await self._wait_for_room()
-        parts = _read(message, adapter)
-        receipt = self._receipt(parts, RawRecord.of(message))
-        return await self._write(_Ticket(receipt, _future(), message))
+        async with self._turn():
+            receipt = self._receipt(_read(message, adapter), RawRecord.of(message))
+            ticket = _Ticket(receipt, _future(), message)
+            await self._queue.put(ticket)
+        try:
+            answer = await ticket.done
+        except asyncio.CancelledError:
+            self._expect_nothing(ticket)  # its transport gives it back, whatever the journal says
+            raise
+        ticket.taken = True
+        if not ticket.open:
+            await _ack(message)
+        return answer
 
     async def publish(self, event: Event) -> Appended:
         """Write an event down that no message brought.
@@ -104,10 +122,12 @@ class IntakeDesk:
         Raises:
             JournalError: it could not be written.
         """
-        await self._wait_for_room()
-        return await self._write(_Ticket(self._receipt([event], None), _future()))
+        async with self._turn():
+            ticket = _Ticket(self._receipt([event], None), _future())
+            await self._queue.put(ticket)
+        return await ticket.done
 
-    async def tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
         """Write a system event down. Called by the bus's own parts, so it does not wait for the writer."""
         ticket = _Ticket(self._receipt([event], None), _future())
         try:
@@ -115,13 +135,21 @@ class IntakeDesk:
         except asyncio.QueueFull:
             log.warning("system event left out: the intake is full", event_type=event.event_type.value)
 
-    async def _wait_for_room(self) -> None:
-        if not exempt_from_backlog.get():
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Let one in after the other, in the order in which they came, while there is room."""
+        if exempt_from_backlog.get():
+            self._check_open()
+            yield
+            return
+        async with self._entrance:
             await self._room.wait()
+            self._check_open()
+            yield
 
-    async def _write(self, ticket: _Ticket) -> Appended:
-        await self._queue.put(ticket)
-        return await asyncio.shield(ticket.done)
+    def _check_open(self) -> None:
+        if self._closed:
+            raise JournalError("the bus has stopped; it takes nothing more")
 
     def _receipt(self, parts: Iterable[Event | Unreadable], raw: RawRecord | None) -> Receipt:
         events: list[Routed] = []
@@ -130,11 +158,21 @@ class IntakeDesk:
         for part in parts:
             if isinstance(part, Unreadable):
                 unreadable.append(part)
-                continue
-            events.append(Routed(part, self._route(part)))
-            for observer in self._observers:
-                facts.extend(observer(part))
+            else:
+                events.append(Routed(part, self._route(part)))
+                facts.extend(self._facts_of(part))
         return Receipt(raw, tuple(events), tuple(unreadable), tuple(facts))
+
+    def _facts_of(self, event: Event) -> list[Fact]:
+        facts: list[Fact] = []
+        for observer in self._observers:
+            try:
+                facts.extend(observer(event))
+            except Exception:
+                log.exception("observer failed; its facts of this event are missing", event_id=event.id)
+        return facts
+
+    # --- writing -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Write what comes in, until cancelled. A journal that fails refuses what was to be written."""
@@ -143,92 +181,174 @@ class IntakeDesk:
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             try:
-                await self._append(batch)
+                await self._write([ticket for ticket in batch if not ticket.done.cancelled()])
             finally:
                 for _ in batch:
                     self._queue.task_done()
-            await self.measure_backlog()
+            self._judge_room()
 
-    async def _append(self, batch: Sequence[_Ticket]) -> None:
-        receipts = [ticket.receipt for ticket in batch]
-        # registered before the commit: a handler may be done before the commit's answer is here
-        pending = [self._expect(ticket) for ticket in batch]
-        self._listener.appending(receipts)
+    async def _write(self, batch: Sequence[_Ticket]) -> None:
+        for ticket in batch:  # before the commit: a handler may be done before the commit's answer is here
+            self._expect(ticket)
         try:
-            answers = await self._journal.append(receipts)
+            answers = await self._journal.append([ticket.receipt for ticket in batch])
         except JournalError as error:
-            self._listener.appended(receipts, [Appended((), (), ()) for _ in receipts])
-            count = len(batch)
-            log.error("journal refused messages; they stay with their source", count=count, error=str(error))  # noqa: TRY400  # the text says it
-            for ticket, waiting in zip(batch, pending, strict=True):
-                self._forget(waiting, waiting.open if waiting else ())
-                _resolve(ticket.done, error)
-            return
-        self._listener.appended(receipts, answers)
-        for ticket, waiting, answer in zip(batch, pending, answers, strict=True):
-            _resolve(ticket.done, answer)
-            if ticket.message is None:
-                continue
-            if waiting is not None:
-                waiting.appended = True
-                self._forget(waiting, waiting.open.difference(answer.open))
-            if waiting is None or not waiting.open:
-                await _ack(ticket.message)
+            # what came after these must not overtake them
+            self._refuse([*batch, *self._take_all()], error)
+        except Exception as error:
+            if len(batch) > 1:  # one of them is poison; the others are not to suffer from it
+                for ticket in batch:
+                    self._expect_nothing(ticket)
+                    await self._write([ticket])
+                return
+            log.exception("journal failed at a message")
+            self._refuse(batch, JournalError(f"the journal failed: {type(error).__name__}: {error}"))
+        except BaseException:
+            self._refuse(batch, JournalError("the bus has stopped"))
+            raise
+        else:
+            for ticket, answer in zip(batch, answers, strict=True):
+                self._note_written(ticket, answer)
 
-    def _expect(self, ticket: _Ticket) -> _PendingAck | None:
-        if self._journal.durable or ticket.message is None:
-            return None
-        waiting = _PendingAck(ticket.message, {routed.event.id for routed in ticket.receipt.events})
-        for event_id in waiting.open:
-            self._pending[event_id].append(waiting)
-        return waiting
+    def _note_written(self, ticket: _Ticket, answer: Appended) -> None:
+        for event_id in ticket.open.difference(answer.open):
+            self._expect_no_more(ticket, event_id)
+        if ticket.done.done():  # whoever waited has gone, and its transport gives the message back
+            self._expect_nothing(ticket)
+        else:
+            ticket.done.set_result(answer)
+        new, known = set(answer.new), set(answer.duplicates)
+        events: list[Event] = []
+        for routed in ticket.receipt.events:
+            if routed.event.id in new:
+                new.discard(routed.event.id)
+                events.append(routed.event)
+                self._backlog += len(routed.handlers)
+        unreadable = [broken for broken in ticket.receipt.unreadable if broken.id not in known]
+        self._listener.taken_in(ticket.receipt, events, unreadable)
 
-    def _forget(self, waiting: _PendingAck | None, event_ids: Iterable[str]) -> None:
-        if waiting is None:
-            return
-        for event_id in list(event_ids):
-            waiting.open.discard(event_id)
-            self._pending[event_id].remove(waiting)
-            if not self._pending[event_id]:
-                del self._pending[event_id]
+    def _refuse(self, tickets: Sequence[_Ticket], error: JournalError) -> None:
+        count = len(tickets)
+        log.error("messages were not written; they stay with their source", count=count, error=str(error))
+        for ticket in tickets:
+            self._expect_nothing(ticket)
+            if not ticket.done.done():
+                ticket.done.set_exception(error)
+                ticket.done.exception()  # nobody waits for what the bus says of itself
+
+    def _take_all(self) -> list[_Ticket]:
+        tickets: list[_Ticket] = []
+        while not self._queue.empty():
+            tickets.append(self._queue.get_nowait())
+            self._queue.task_done()
+        return tickets
 
     async def flush(self) -> None:
         """Wait until everything that came in is written."""
         await self._queue.join()
 
-    async def settled(self, event_ids: Iterable[str]) -> None:
-        """Acknowledge the messages all of whose events are settled now."""
-        for event_id in event_ids:
-            for pending in self._pending.pop(event_id, ()):
-                pending.open.discard(event_id)
-                if pending.appended and not pending.open:
-                    await _ack(pending.message)
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing waits to be written."""
+        return self._queue.empty()
 
-    async def measure_backlog(self) -> None:
-        """Hold messages back, or let them come again, by the number of unsettled deliveries."""
-        backlog = (await self._journal.stats()).open
-        if backlog >= self._high_water and self._room.is_set():
-            log.warning("backlog is full; transports wait", backlog=backlog, limit=self._high_water)
-            self._room.clear()
-        elif backlog <= self._high_water // 2 and not self._room.is_set():
-            log.info("backlog has shrunk; transports go on", backlog=backlog)
-            self._room.set()
+    def close(self) -> None:
+        """Take nothing more, and refuse what is not written."""
+        self._closed = True
+        self._room.set()  # who waits there is turned away
+        left = self._take_all()
+        if left:
+            self._refuse(left, JournalError("the bus has stopped"))
+
+    # --- acknowledging, where the journal is not durable -------------------------------------------------
+
+    def _expect(self, ticket: _Ticket) -> None:
+        if self._journal.durable or ticket.message is None:
+            return
+        ticket.open = {routed.event.id for routed in ticket.receipt.events}
+        for event_id in ticket.open:
+            self._unacknowledged[event_id].append(ticket)
+
+    def _expect_nothing(self, ticket: _Ticket) -> None:
+        for event_id in list(ticket.open):
+            self._expect_no_more(ticket, event_id)
+
+    def _expect_no_more(self, ticket: _Ticket, event_id: str) -> None:
+        ticket.open.discard(event_id)
+        tickets = self._unacknowledged[event_id]
+        tickets.remove(ticket)
+        if not tickets:
+            del self._unacknowledged[event_id]
+
+    async def settled(self, event_ids: Iterable[str], *, deliveries: int) -> None:
+        """Note settled deliveries, and acknowledge the messages all of whose events are settled now."""
+        self._backlog -= deliveries
+        self._judge_room()
+        for event_id in event_ids:
+            for ticket in self._unacknowledged.pop(event_id, ()):
+                ticket.open.discard(event_id)
+                if ticket.taken and not ticket.open and ticket.message is not None:
+                    await _ack(ticket.message)
 
     async def release_all(self) -> None:
         """Give back the messages that are not acknowledged and won't be, at shutdown."""
-        waiting = {id(pending): pending for several in self._pending.values() for pending in several}
-        self._pending.clear()
-        for pending in waiting.values():
-            await pending.message.release()
+        waiting = {id(ticket): ticket for several in self._unacknowledged.values() for ticket in several}
+        self._unacknowledged.clear()
+        for ticket in waiting.values():
+            if ticket.taken and ticket.message is not None:
+                await _release(ticket.message)
+
+    # --- back-pressure -----------------------------------------------------------------------------------
+
+    async def count_forever(self) -> None:
+        """Count the backlog from time to time: others may work on the same journal."""
+        while True:
+            await asyncio.sleep(RECOUNT)
+            try:
+                await self.count()
+            except JournalError as error:
+                log.error("backlog can't be counted; trying again", error=str(error))  # noqa: TRY400  # the text says it
+
+    async def count(self) -> None:
+        """Count the unsettled deliveries."""
+        self._backlog = (await self._journal.stats()).open
+        self._judge_room()
+
+    def reopened(self, deliveries: int) -> None:
+        """Note that so many dead letters were put through again."""
+        self._backlog += deliveries
+        self._judge_room()
+
+    def _judge_room(self) -> None:
+        """Hold messages back, or let them come again, by the number of unsettled deliveries."""
+        if self._backlog >= self._high_water and self._room.is_set() and not self._closed:
+            log.warning("backlog is full; transports wait", backlog=self._backlog, limit=self._high_water)
+            self._room.clear()
+        elif self._backlog <= self._high_water // 2 and not self._room.is_set():
+            log.info("backlog has shrunk; transports go on", backlog=self._backlog)
+            self._room.set()
 
 
 async def _ack(message: RawMessage) -> None:
     """Acknowledge. A source that can't be told sends the message again, and it is known then."""
     try:
-        await message.ack()
+        async with asyncio.timeout(ACK_PATIENCE):
+            await message.ack()
     except Exception as error:  # noqa: BLE001  # whatever a transport raises must not stop the others' intake
         log.warning(
             "source could not be told", transport=message.transport, error=f"{type(error).__name__}: {error}"
+        )
+
+
+async def _release(message: RawMessage) -> None:
+    try:
+        async with asyncio.timeout(ACK_PATIENCE):
+            await message.release()
+    except Exception as error:  # noqa: BLE001  # what is not given back comes again by itself
+        log.warning(
+            "message could not be given back",
+            transport=message.transport,
+            error=f"{type(error).__name__}: {error}",
         )
 
 
@@ -236,20 +356,10 @@ def _future() -> asyncio.Future[Appended]:
     return asyncio.get_running_loop().create_future()
 
 
-def _resolve(future: asyncio.Future[Appended], outcome: Appended | JournalError) -> None:
-    if future.done():  # whoever waited has gone; a message that was not taken in goes back by its transport
-        return
-    if isinstance(outcome, JournalError):
-        future.set_exception(outcome)
-        future.exception()  # the waiter may be gone by the time it is raised
-    else:
-        future.set_result(outcome)
-
-
 def _read(message: RawMessage, adapter: Adapter) -> Sequence[Event | Unreadable]:
     """Read a message. An adapter promises to raise nothing; one that breaks it costs this message only."""
     try:
-        return adapter(message)
+        return list(adapter(message))
     except Exception as error:
         log.exception("adapter failed", transport=message.transport, address=message.address)
         reason = f"the adapter of transport {message.transport!r} failed: {type(error).__name__}: {error}"
@@ -257,6 +367,4 @@ def _read(message: RawMessage, adapter: Adapter) -> Sequence[Event | Unreadable]
 
 
 def _fingerprint(message: RawMessage) -> str:
-    from hashlib import sha256  # noqa: PLC0415  # only for adapters that fail
-
     return sha256(message.body).hexdigest()

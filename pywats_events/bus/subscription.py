@@ -6,18 +6,27 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import structlog
 
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, handler_name, wanted_types
 from pywats_events.policies import RetryPolicy
+
+log = structlog.get_logger(__name__)
 
 Call: TypeAlias = Callable[[Event], Awaitable[Any]]
 #: Code around each try: it gets the event and what to call next, and gives back what that gave.
 Middleware: TypeAlias = Callable[[Event, Call], Awaitable[Any]]
 #: Decides at intake whether an event is due to the handler.
 Filter: TypeAlias = Callable[[Event], bool]
+
+
+class NoThreads(Exception):  # noqa: N818  # says a state: the executor has been shut down with the program
+    """A handler that is not async can't run any more; it was not tried."""
 
 
 @dataclass(slots=True)
@@ -73,7 +82,20 @@ class Subscription:
 
     def wants(self, event: Event) -> bool:
         """Tell whether an event is due to this handler."""
-        return event.event_type in self.types and (self.filter is None or bool(self.filter(event)))
+        return event.event_type in self.types and (self.filter is None or self._passes(self.filter, event))
+
+    def _passes(self, filter: Filter, event: Event) -> bool:  # noqa: A002  # the word that users expect
+        try:
+            return bool(filter(event))
+        except Exception:
+            log.exception("filter failed; the event is delivered", handler=self.name, event_id=event.id)
+            return True
+
+    def _handle_in_thread(self, event: Event) -> Any:
+        try:
+            return self.handler.handle(event)
+        except StopIteration as error:  # no future can carry it to those who wait
+            raise RuntimeError(f"{self.name} raised StopIteration") from error
 
     async def run(self, event: Event, executor: Executor) -> Any:
         """Run the handler with its middleware; a handler that is not async runs in the executor."""
@@ -81,8 +103,11 @@ class Subscription:
         async def innermost(event: Event) -> Any:
             if self._is_async:
                 return await self.handler.handle(event)
-            loop = asyncio.get_running_loop()
-            outcome = await loop.run_in_executor(executor, self.handler.handle, event)
+            try:
+                work = executor.submit(copy_context().run, self._handle_in_thread, event)
+            except RuntimeError as error:
+                raise NoThreads from error
+            outcome = await asyncio.wrap_future(work)
             return await outcome if inspect.isawaitable(outcome) else outcome
 
         call: Call = innermost

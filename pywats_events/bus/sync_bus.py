@@ -6,12 +6,13 @@ import asyncio
 import atexit
 import threading
 import weakref
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pywats_events.bus.async_bus import AsyncEventBus, ErrorHook, EventHook
-from pywats_events.bus.intake import Observer
+from pywats_events.bus.intake import Observer, exempt_from_backlog
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
 from pywats_events.event import Event
 from pywats_events.handler import BaseHandler
@@ -55,6 +56,8 @@ class EventBus:
         _bind(policy.dead_letter_queue, self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._life = threading.RLock()  # start and stop, one at a time
+        self._submitting = threading.Lock()
 
     @property
     def journal(self) -> Journal:
@@ -71,13 +74,15 @@ class EventBus:
         retry_policy: RetryPolicy | None = None,
     ) -> Subscription:
         """Bring a handler the events that it wants; see ``AsyncEventBus.subscribe``."""
-        return self._bus.subscribe(
-            handler, name=name, filter=filter, middleware=middleware, retry_policy=retry_policy
+        return self._call(
+            lambda: self._bus.subscribe(
+                handler, name=name, filter=filter, middleware=middleware, retry_policy=retry_policy
+            )
         )
 
     def unsubscribe(self, who: BaseHandler | Subscription) -> None:
         """Bring this handler nothing more."""
-        self._bus.unsubscribe(who)
+        self._call(lambda: self._bus.unsubscribe(who))
 
     def register_transport(self, transport: BaseTransport) -> None:
         """Receive from a transport, once the bus is started."""
@@ -97,35 +102,41 @@ class EventBus:
 
     def start(self) -> None:
         """Open the journal, run the handlers, start the transports."""
-        if self._loop is not None:
-            return
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="event bus", daemon=True)
-        self._thread.start()
-        try:
-            self._await(self._bus.start())
-        except BaseException:
-            self._end_thread()
-            raise
-        _running.add(self)
+        with self._life:
+            if self._loop is not None:
+                return
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="event bus", daemon=True)
+            self._thread.start()
+            try:
+                self._await(self._bus.start())
+            except BaseException:
+                self._end_thread()
+                raise
+            _running.add(self)
 
     def stop(self, *, timeout: float = 10.0) -> None:
         """Take nothing more, finish what is in flight (within ``timeout`` seconds), close."""
-        if self._loop is None:
-            return
-        try:
-            self._await(self._bus.stop(timeout=timeout))
-        finally:
-            _running.discard(self)
-            self._end_thread()
+        self._check_thread()
+        with self._life:
+            if self._loop is None:
+                return
+            try:
+                self._await(self._bus.stop(timeout=timeout))
+            finally:
+                _running.discard(self)
+                self._end_thread()
 
     def _end_thread(self) -> None:
         loop, thread = self._loop, self._thread
-        self._loop = self._thread = None
-        if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+        if loop is None or thread is None:
+            return
+        with self._submitting:  # what was submitted before is on the loop; nothing comes after
+            self._loop = self._thread = None
+        asyncio.run_coroutine_threadsafe(_cancel_others(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -148,16 +159,54 @@ class EventBus:
         """Put dead letters through again; see ``AsyncEventBus.replay``."""
         return self._await(self._bus.replay(query))
 
+    def _call(self, work: Callable[[], T]) -> T:
+        """Run this where nothing else of the bus runs meanwhile."""
+        if self._loop is None or threading.current_thread() is self._thread:
+            return work()
+
+        async def on_loop() -> T:
+            return work()
+
+        return self._await(on_loop())
+
     def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
+        try:
+            future = self._submit(work)
+        except RuntimeError:
             work.close()
-            raise RuntimeError("start the bus first")
+            raise
+        try:
+            return future.result()
+        except CancelledError:
+            raise RuntimeError("the bus has stopped") from None
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        self._check_thread()
+        with self._submitting:
+            if self._loop is None:
+                raise RuntimeError("start the bus first")
+            # a handler in a thread must not wait for a backlog that waits for the handler
+            marked = _exempt(work) if exempt_from_backlog.get() else work
+            return asyncio.run_coroutine_threadsafe(marked, self._loop)
+
+    def _check_thread(self) -> None:
         if threading.current_thread() is self._thread:
-            work.close()
             raise RuntimeError(
                 "on the bus's own thread use an AsyncEventBus: waiting here would wait for itself"
             )
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _exempt(work: Coroutine[Any, Any, T]) -> T:
+    exempt_from_backlog.set(True)
+    return await work
+
+
+async def _cancel_others() -> None:
+    """End what was still asked of the bus when it stopped."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _bind(queue: DeadLetterQueue, bus: EventBus) -> None:
