@@ -385,7 +385,7 @@ def _bad(handle: str, number: int) -> Step:
     bodies = (
         json.dumps(wrong).encode(),
         b"\x00\x01 no message %d" % number,
-        json.dumps(wrong).encode()[:-9],
+        json.dumps(wrong).encode()[:-2],
         json.dumps(no_object).encode(),
     )
     return Step(0.3, handle, (), bodies[(number - 1) % len(bodies)], kind="bad")
