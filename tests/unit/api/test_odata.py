@@ -6,6 +6,7 @@ import pytest
 
 from pywats_api import ValidationError
 from pywats_api.server.documents import Refused
+from pywats_api.server.headers import COLUMNS
 from pywats_api.server.odata import Column, parse_filter
 from pywats_api.wsjf import UutInfo
 
@@ -82,10 +83,16 @@ async def test_filter_finds(filled, odata_filter, found):
         "; DROP TABLE reports",
     ],
 )
-async def test_bad_filter_is_refused(api, odata_filter):
-    """A filter that says nothing gets 400 with the place of the fault."""
-    with pytest.raises(ValidationError, match=r"\$filter"):
-        await api.report.query_headers(odata_filter=odata_filter)
+def test_bad_filter_is_refused(odata_filter):
+    """A filter that says nothing is refused, and what is wrong with it is told."""
+    with pytest.raises(Refused, match=r"\$filter"):
+        parse_filter(odata_filter, COLUMNS)
+
+
+async def test_refused_filter_reaches_the_client(api):
+    """The fault in a filter arrives at who asked."""
+    with pytest.raises(ValidationError, match=r'\$filter: there is no field "status"'):
+        await api.report.query_headers(odata_filter="status eq 'Failed'")
 
 
 @pytest.mark.parametrize(
