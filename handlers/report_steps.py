@@ -80,8 +80,7 @@ def moment(when: datetime | None, zone: tzinfo) -> datetime | None:
 
 
 def _test_step(test: TestStep, siblings: Siblings, bench: Bench, number: int) -> Step:
-    ordinal = number if test.reference is None else test.reference
-    name = siblings.name(test.name or stable_id(test.id), f"{bench.kind} {ordinal}")
+    name = siblings.name(test.name, _reference(test, bench), stable_id(test.id), f"{bench.kind} {number}")
     own = _own_letter(test)
     fallback = own or (StepStatus.PASSED if bench.unit_passed else StepStatus.SKIPPED)
     children = _children(test, bench, fallback)
@@ -97,11 +96,16 @@ def _test_step(test: TestStep, siblings: Siblings, bench: Bench, number: int) ->
         "report_text": report_text(*_lines(test), note),
         "additional_results": _free_data(test) or None,
     }
-    if children:
+    # An inspection is a sequence also when it found nothing: a step must not change its kind between runs.
+    if children or bench.kind == "Inspection":
         return Step(step_type="SequenceCall", seq_call=SeqCall(name=name), steps=children, **members)
     if own is None and not is_failing(letter):
         return Step(step_type="Action", **members)
     return Step(step_type="ET_PFT", boolean_meas=[BooleanMeas(status=meas_status(letter))], **members)
+
+
+def _reference(test: TestStep, bench: Bench) -> str | None:
+    return None if test.reference is None else f"{bench.kind} {test.reference}"
 
 
 def _own_letter(test: TestStep) -> StepStatus | None:

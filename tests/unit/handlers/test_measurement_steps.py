@@ -1,7 +1,7 @@
 """One measurement, one step: operators, limits, verdicts, texts."""
 
 import pytest
-from shopfloor import a_test, number, result, steps, wire
+from shopfloor import a_test, inspection, number, result, steps, wire
 
 
 async def measured(*measurements, outcome="passed", overall="passed", **changed_rules):
@@ -194,6 +194,22 @@ async def test_names_are_clean_and_stable():
         number(5, name="a\x07b\n c"),
     )
     assert list(found)[1:] == ["n" * 100, "n" * 97 + " #2", "Measurement 3", "Measurement 4", "ab c"]
+
+
+async def test_tests_without_a_name():
+    """A test goes by its reference, else its identity, else its place."""
+    tests = [a_test(None, reference=7, id="4711"), a_test(None, id="TP-7"), a_test(None)]
+    assert list(steps(await wire(result(*tests)))) == ["Test 7", "TP-7", "Test 3"]
+
+
+async def test_inspections_never_change_their_kind():
+    """An inspection is a sequence whether it found something or not."""
+    clean, found = a_test("I1"), a_test("I1", "failed", defects=[{"code": "D"}])
+    kinds = [
+        steps(await wire(inspection(clean)))["I1"],
+        steps(await wire(inspection(found, result="failed")))["I1"],
+    ]
+    assert [step["stepType"] for step in kinds] == ["SequenceCall", "SequenceCall"]
 
 
 async def test_order_by_sequence():
