@@ -33,8 +33,11 @@ class Caution:
             self._barren = 0
         self.gentle = True
 
-    def refused(self) -> None:
-        """Note that the journal refused a message: one at a time until it takes them again."""
+    def stuck(self) -> None:
+        """Note that messages are not taken in: hold one at a time until they are.
+
+        A quorum queue counts how often it delivered each message that is held, and drops it at its limit.
+        """
         self.gentle = True
 
     def alive(self) -> None:

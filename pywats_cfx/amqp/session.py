@@ -63,6 +63,7 @@ class Session:
         ended: done, with the reason, when the session has ended.
         stirred: done when the first message has come.
         refused: done, with the reason, when the journal refused a message; reading is to pause then.
+        reading: True from the first attempt to consume on.
         received: deliveries of this session.
     """
 
@@ -90,6 +91,7 @@ class Session:
         self.ended: asyncio.Future[Exception] = loop.create_future()
         self.stirred: asyncio.Future[None] = loop.create_future()
         self.refused: asyncio.Future[JournalError] = loop.create_future()
+        self.reading = False
         self.received = 0
 
     @property
@@ -120,7 +122,7 @@ class Session:
         channel = self._open_channel()
         await self._end_consumer()
         self.refused = asyncio.get_running_loop().create_future()
-        self._accepting = True
+        self._accepting = self.reading = True
         async with asyncio.timeout(self._config.connect_timeout):
             await channel.basic_qos(prefetch_count=prefetch)
             answer = await channel.basic_consume(self._config.queue, self._on_delivery)

@@ -14,7 +14,7 @@ class Tally:
         acknowledged: acknowledgements that were sent.
         released: deliveries that were given back.
         late: acknowledgements that came after their connection had ended; those messages come again.
-        connections: connections on which messages could come.
+        connections: connections that were opened.
     """
 
     received: int = 0

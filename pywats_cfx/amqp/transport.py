@@ -12,7 +12,14 @@ from pywats_cfx.amqp.backoff import Backoff
 from pywats_cfx.amqp.caution import Caution
 from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
-from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, blocked, explain, is_unreadable
+from pywats_cfx.amqp.troubles import (
+    BrokerGone,
+    IntakeFailed,
+    blocked,
+    explain,
+    is_acknowledgement_timeout,
+    is_unreadable,
+)
 from pywats_cfx.config import AMQPConfig, CFXConfig
 from pywats_events.message import Adapter
 from pywats_events.transports.base import BaseTransport, Intake
@@ -107,6 +114,7 @@ class CFXTransport(BaseTransport):
         """Run one session. Raises what ended it."""
         session = self._session = Session(self.amqp, name=self.name, receive=intake.receive, tally=self.tally)
         await session.open()
+        self.tally.connections += 1
         while True:
             gentle = self._caution.gentle
             await session.consume(prefetch=1 if gentle else self.amqp.prefetch)
@@ -144,38 +152,49 @@ class CFXTransport(BaseTransport):
         reason = session.refused.result()
         self.last_error = f"reading pauses, the journal refuses messages: {reason}"
         log.warning("reading pauses: the journal refuses messages", transport=self.name, reason=str(reason))
-        self._caution.refused()
+        self._caution.stuck()
         await session.pause()
         await _first(session.ended, timeout=self._backoff.next())
 
     async def _announce_connected(self, intake: Intake) -> None:
         self.connected = True
-        self.tally.connections += 1
         if self._announced:
             return
         self._announced = True
-        log.info("connected", transport=self.name, broker=self.amqp.address, queue=self.amqp.queue)
         await intake.connected(self.name, f'queue "{self.amqp.queue}" at {self.amqp.address}')
 
     async def _lost(self, error: Exception, intake: Intake) -> None:
-        """Say why the session ended, once for each reason, and let it go."""
-        session = self._session
-        if session is not None and session.ended.done():
-            error = session.ended.result()  # the first reason; the error may be what followed from it
-        if session is not None and is_unreadable(error):
-            self._caution.unreadable(received=session.received)
-        elif session is not None and (session.acknowledged or session.age > self.amqp.reconnect_max_delay):
-            self._backoff.reset()
+        """Say why the session ended, in one line for each reason, and let it go."""
         self.connected = False
+        if self._session is not None:
+            error = self._learn(self._session, error)
         reason = blocked(self.amqp) if self._caution.blocked else explain(error, self.amqp)
-        if self._announced or reason != self.last_error:
-            fault = error if isinstance(error, IntakeFailed) else None
-            log.warning("not connected", transport=self.name, reason=reason, exc_info=fault)
+        is_news = self._announced is not False
+        if isinstance(error, IntakeFailed):
+            log.error("taking a message in failed", transport=self.name, exc_info=error)
+        elif not is_news and reason != self.last_error:
+            # The first reason is told by the intake; this is another one, found while trying again.
+            log.warning("still not connected", transport=self.name, reason=reason)
         self.last_error = reason
         await self._end_session()
-        if self._announced is not False:
+        if is_news:
             self._announced = False
             await intake.disconnected(self.name, reason)
+
+    def _learn(self, session: Session, error: Exception) -> Exception:
+        """Draw from the end of a session how to read on; give the error that it ended with."""
+        if session.ended.done():
+            error = session.ended.result()  # the first reason; the error may be what followed from it
+        if is_unreadable(error) and not session.reading:
+            error = BrokerGone(f"{type(error).__name__}: {error}")
+        if is_unreadable(error):
+            self._caution.unreadable(received=session.received)
+            return error
+        if is_acknowledgement_timeout(error):
+            self._caution.stuck()
+        if session.acknowledged or session.age > self.amqp.reconnect_max_delay:
+            self._backoff.reset()
+        return error
 
     async def _end_session(self) -> None:
         if self._session is not None:

@@ -52,6 +52,11 @@ def is_unreadable(error: BaseException) -> bool:
     return isinstance(error, amqp.InvalidFrameError | amqp.ConnectionInternalError | UnreadableFrame)
 
 
+def is_acknowledgement_timeout(error: BaseException) -> bool:
+    """Tell whether the broker lost patience with messages that we hold and have not acknowledged."""
+    return isinstance(error, amqp.ChannelPreconditionFailed) and "timed out" in _said(error)
+
+
 def blocked(config: AMQPConfig) -> str:
     """Say that the message at the head of the queue holds up everything behind it."""
     return (
@@ -142,7 +147,7 @@ def _channel(error: amqp.ChannelClosed, config: AMQPConfig) -> str:
                 "queue_arguments and exchange_type the same, or leave it as it is with declare_queue = false "
                 "(declare_exchange = false for the exchange)"
             )
-        case amqp.ChannelPreconditionFailed() if "timed out" in said:
+        case _ if is_acknowledgement_timeout(error):
             return (
                 f"{broker}: a message was not acknowledged within the broker's consumer_timeout; it is "
                 "delivered again. Raise consumer_timeout there if a destination may be down for longer"

@@ -91,8 +91,7 @@ async def test_broker_that_is_away_at_the_start(own_broker: RabbitMQ):
             await asyncio.to_thread(own_broker.start)
             await intake.until_connected()
     assert [state for state, _ in intake.states] == ["disconnected", "connected"]
-    refused = [line for line in lines if "is the broker running" in line.get("reason", "")]
-    assert len(refused) == 1, "one line for many attempts"
+    assert lines == [], "the intake was told; the attempts that followed brought no news"
 
 
 async def test_waiting_messages_come_again_after_a_crash(own_broker: RabbitMQ):
@@ -174,7 +173,6 @@ async def test_fault_of_the_intake_is_not_the_broker_s(broker: RabbitMQ):
 
 async def test_silent_peer_does_not_hold_us():
     """Something that accepts and never answers is given up after the time allowed; stopping does not wait."""
-
     accepted = asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -45,6 +45,15 @@ def test_caution_blames_the_head_of_the_queue_only():
     assert not caution.gentle
 
 
+def test_caution_holds_less_while_nothing_is_taken():
+    """Messages that wait too long are held one at a time, and no head of a queue is blamed for it."""
+    caution = Caution()
+    for _ in range(5):
+        caution.stuck()
+    assert caution.gentle
+    assert not caution.blocked
+
+
 @pytest.mark.parametrize(
     ("error", "unreadable"),
     [
