@@ -60,7 +60,8 @@ class Connection:
         self._connections = asyncio.Semaphore(max_connections)
         self._client = httpx.AsyncClient(
             transport=AiohttpTransport(
-                verify=_tls(verify, ca_file),
+                # Reading the system's certificates takes long, and plain HTTP has no use for them.
+                verify=_tls(verify, ca_file) if proxy or self.base_url.startswith("https") else False,
                 limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=15.0),
                 proxy=httpx.Proxy(proxy) if proxy else None,
             ),
