@@ -77,11 +77,11 @@ class CFXAdapter:
         except CFXDecodeError as error:
             return [_unreadable(error, raw)]
         made: list[Event | Unreadable] = []
-        for outcome in outcomes:
+        for index, outcome in enumerate(outcomes):
             if isinstance(outcome, CFXDecodeError):
                 made.append(_unreadable(outcome, raw))
             else:
-                made.extend(_events(outcome, raw, len(outcomes)))
+                made.extend(_events(outcome, raw, index))
         return made
 
 
@@ -89,12 +89,12 @@ class CFXAdapter:
 cfx_adapter: Final = CFXAdapter()
 
 
-def _events(envelope: CFXEnvelope, raw: RawMessage, batch: int) -> Sequence[Event | Unreadable]:
+def _events(envelope: CFXEnvelope, raw: RawMessage, index: int) -> Sequence[Event | Unreadable]:
     origin = Origin.of(envelope, raw)
     try:
         return list(_mapped(envelope, origin))
     except CFXDecodeError as error:
-        error.index = None if batch == 1 else error.index
+        error.index = index
         reason, kind = str(error), type(error).__name__
     except Exception as error:  # noqa: BLE001  # one message that we can't map must not stop those behind it
         reason, kind = (

@@ -81,9 +81,9 @@ def decode_each(
     Raises:
         CFXDecodeError: the body as a whole is not readable.
     """
-    content = _parse(_unpack(body, content_encoding, limits), limits)
+    content = _parse(_unpack(bytes(body), content_encoding, limits), limits)
     if isinstance(content, dict):
-        return [_envelope(content, None)]
+        return [_envelope(content, 0)]
     if not isinstance(content, list):
         raise CFXDecodeError(f"not an envelope and not a list of them, but {_kind(content)}")
     if len(content) > limits.max_envelopes:
@@ -159,7 +159,7 @@ def _is_deeper(content: Any, levels: int) -> bool:
     return bool(layer)
 
 
-def _envelope(item: Any, index: int | None) -> CFXEnvelope | CFXDecodeError:
+def _envelope(item: Any, index: int) -> CFXEnvelope | CFXDecodeError:
     if not isinstance(item, dict):
         return CFXDecodeError(f"should be an envelope, but is {_kind(item)}", index=index)
     fields = item if item.keys() <= _EXACT else _respelt(item)

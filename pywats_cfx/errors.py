@@ -13,7 +13,7 @@ class CFXDecodeError(ValueError):
         reason: what is wrong, for people; never the whole content.
         path: the field in wire names, ``MessageBody.TestedUnits[2].OverallResult`` for instance; empty when
             the body as a whole is meant.
-        index: place of the envelope in its batch; None when no envelope was reached.
+        index: place of the envelope in its batch, from 0; None when no envelope was reached.
         message_name: what the message called itself, as far as that could be read.
         unique_id: ``UniqueID`` of the envelope, likewise.
         source: ``Source`` of the envelope, likewise.

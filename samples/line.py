@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, Literal
@@ -18,8 +17,10 @@ from typing import Final, Literal
 from pywats_cfx import messages as cfx
 from pywats_cfx.codec import encode
 from pywats_cfx.envelope import CFXEnvelope
-from samples import product, stations
-from samples.stations import AOI, FCT, ICT, LASER, PLACER, SPI, Circuit, Panel, Verdict, new_id
+from samples import flow, product
+from samples.journey import Journey, Said
+from samples.panels import AOI, FCT, ICT, LASER, PLACER, SPI, STATIONS, Circuit, Panel, new_id
+from samples.truth import Truth
 
 Form = Literal["plain", "gzip", "untyped"]
 
@@ -32,9 +33,6 @@ FORMS: Final[dict[str, Form]] = {
     ICT: "plain",
     FCT: "untyped",
 }
-_ICT_RECIPE: Final = ("ICT_CTRL-A7", "12")
-_FCT_RECIPE: Final = ("FCT_CTRL-A7", "4")
-_PLACER_RECIPE: Final = ("SMT_CTRL-A7_TOP", "9")
 _PANEL_SECONDS: Final = 30.0
 
 
@@ -57,57 +55,6 @@ class Step:
     body: bytes
     content_encoding: str | None = None
     kind: Literal["message", "duplicate", "bad"] = "message"
-
-
-@dataclass(slots=True)
-class Truth:
-    """What really happened on the line, to compare reports with.
-
-    Attributes:
-        messages: messages sent, with duplicates and bad ones.
-        envelopes: envelopes in the good messages, without duplicates.
-        duplicates: messages that were sent once more.
-        bad_messages: messages that nobody can read.
-        panels: panels that went through.
-        units: boards on them, those marked bad too.
-        tested: for each test station how many units it says passed, failed, were skipped. A unit that was
-            tested twice counts twice.
-        inspected: the same for each inspection station.
-        last_result: the last verdict of each test station on each serial number.
-        faults: faults that occurred; all of them were cleared.
-        disqualified: units that were scrapped.
-    """
-
-    messages: int = 0
-    envelopes: int = 0
-    duplicates: int = 0
-    bad_messages: int = 0
-    panels: int = 0
-    units: int = 0
-    tested: dict[str, Counter[str]] = field(default_factory=lambda: {ICT: Counter(), FCT: Counter()})
-    inspected: dict[str, Counter[str]] = field(default_factory=lambda: {SPI: Counter(), AOI: Counter()})
-    last_result: dict[tuple[str, str], str] = field(default_factory=dict)
-    faults: int = 0
-    disqualified: int = 0
-
-    @property
-    def units_tested(self) -> int:
-        """How many unit results the test stations told, skipped ones too."""
-        return sum(sum(verdicts.values()) for verdicts in self.tested.values())
-
-    @property
-    def test_reports(self) -> int:
-        """How many of those are a test: all but the skipped."""
-        return self.units_tested - sum(verdicts["Skipped"] for verdicts in self.tested.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """Messages that a station sends together."""
-
-    handle: str
-    at: datetime
-    messages: tuple[cfx.CFXMessage, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,9 +121,9 @@ class SmtLine:
     def _rng(self, purpose: str | int) -> Random:
         return Random(f"{self.seed}/{purpose}")  # noqa: S311  # a simulation, no secrets
 
-    def _in_order(self, truth: Truth) -> Iterator[_Said]:
+    def _in_order(self, truth: Truth) -> Iterator[Said]:
         """Let the panels follow each other through the line, several of them in it at a time."""
-        waiting: list[tuple[datetime, int, _Said]] = []
+        waiting: list[tuple[datetime, int, Said]] = []
         order = 0
         for said in self._opening():
             heapq.heappush(waiting, (said.at, order := order + 1, said))
@@ -190,24 +137,28 @@ class SmtLine:
             yield heapq.heappop(waiting)[2]
         yield from self._closing()
 
-    def _opening(self) -> Iterator[_Said]:
-        for offset, handle in enumerate(stations.STATIONS):
+    def _opening(self) -> Iterator[Said]:
+        for offset, handle in enumerate(STATIONS):
             connected = cfx.EndpointConnected(
                 cfx_handle=handle, request_network_uri=None, request_target_address=None
             )
-            yield _Said(handle, self.start + timedelta(milliseconds=100 * offset), (connected,))
-        for handle, (recipe, revision) in ((PLACER, _PLACER_RECIPE), (ICT, _ICT_RECIPE), (FCT, _FCT_RECIPE)):
-            activated = stations.recipe_activated(recipe, revision)
-            yield _Said(handle, self.start + timedelta(seconds=2), (activated,))
+            yield Said(handle, self.start + timedelta(milliseconds=100 * offset), (connected,))
+        for handle, (recipe, revision) in (
+            (PLACER, product.PLACER_RECIPE),
+            (ICT, product.ICT_RECIPE),
+            (FCT, product.FCT_RECIPE),
+        ):
+            activated = flow.recipe_activated(recipe, revision)
+            yield Said(handle, self.start + timedelta(seconds=2), (activated,))
 
-    def _closing(self) -> Iterator[_Said]:
+    def _closing(self) -> Iterator[Said]:
         end = self.start + timedelta(seconds=5 + self.panels * _PANEL_SECONDS + 300)
-        for handle in stations.STATIONS:
-            yield _Said(
+        for handle in STATIONS:
+            yield Said(
                 handle, end, (cfx.Heartbeat(cfx_handle=handle, heartbeat_frequency=timedelta(minutes=1)),)
             )
 
-    def _panel(self, number: int, begin: datetime, truth: Truth) -> Iterator[_Said]:
+    def _panel(self, number: int, begin: datetime, truth: Truth) -> Iterator[Said]:
         rng = self._rng(number)
         count = self.circuits or rng.choice((2, 3, 4))
         circuits = tuple(
@@ -217,7 +168,7 @@ class SmtLine:
         panel = Panel(f"PNL{self.seed:02}-{number:05}", circuits)
         truth.panels += 1
         truth.units += count
-        journey = _Journey(panel, begin, rng, truth, self.failing)
+        journey = Journey(panel, begin, rng, truth, self.failing)
         yield from journey.mark()
         yield from journey.inspect_paste()
         yield from journey.place(with_fault=bool(self.fault_every) and number % self.fault_every == 0)
@@ -225,7 +176,7 @@ class SmtLine:
         yield from journey.test_in_circuit()
         yield from journey.test_function()
 
-    def _step(self, said: _Said, rng: Random, delay: float) -> Step:
+    def _step(self, said: Said, rng: Random, delay: float) -> Step:
         envelopes = tuple(
             CFXEnvelope.of(message, source=said.handle, unique_id=new_id(rng), time_stamp=said.at)
             for message in said.messages
@@ -236,145 +187,6 @@ class SmtLine:
                 envelope.body.pop("$type", None)
         encoding = "gzip" if form == "gzip" else None
         return Step(delay, said.handle, envelopes, encode(envelopes, content_encoding=encoding), encoding)
-
-
-class _Journey:
-    """One panel on its way through the line."""
-
-    def __init__(self, panel: Panel, begin: datetime, rng: Random, truth: Truth, failing: float) -> None:
-        self._panel = panel
-        self._now = begin
-        self._rng = rng
-        self._truth = truth
-        self._failing = failing
-        self._scrapped: set[str] = set()
-
-    def mark(self) -> Iterator[_Said]:
-        message = stations.units_initialized(self._panel, new_id(self._rng))
-        yield self._say(LASER, message)
-
-    def inspect_paste(self) -> Iterator[_Said]:
-        self._wait(12)
-        transaction = new_id(self._rng)
-        verdicts = self._verdicts(self._failing / 4)
-        self._truth.inspected[SPI].update(verdicts)
-        units = [
-            stations.spi_unit(self._rng, self._panel, circuit, verdict)
-            for circuit, verdict in zip(self._panel.circuits, verdicts, strict=True)
-        ]
-        method = cfx.InspectionMethod.SPI
-        yield self._say(SPI, stations.units_inspected(units, transaction, method, "SPI_CTRL-A7"))
-
-    def place(self, *, with_fault: bool) -> Iterator[_Said]:
-        self._wait(10)
-        transaction = new_id(self._rng)
-        yield self._say(PLACER, stations.work_started(self._panel, transaction, *_PLACER_RECIPE))
-        if with_fault:
-            yield from self._fault(transaction)
-        self._wait(20)
-        # Two messages at once: this machine sends what it has as a list.
-        yield self._say(
-            PLACER,
-            stations.materials_installed(self._panel, transaction, self._now),
-            stations.work_completed(self._panel, transaction),
-        )
-
-    def _fault(self, transaction: str) -> Iterator[_Said]:
-        self._wait(4)
-        part = self._rng.choice(product.PARTS[:7])
-        fault = stations.feeder_fault(self._rng, part, self._now, transaction)
-        running, stopped = cfx.ResourceState.PRD_RegularWork, cfx.ResourceState.USD_ChangeOfConsumables
-        yield self._say(PLACER, cfx.FaultOccurred(fault=fault))
-        yield self._say(PLACER, stations.state_changed(running, stopped, timedelta(minutes=7), fault))
-        self._wait(45)
-        cleared = cfx.FaultCleared(fault_occurrence_id=fault.fault_occurrence_id, operator=stations.OPERATOR)
-        yield self._say(PLACER, cleared)
-        yield self._say(PLACER, stations.state_changed(stopped, running, timedelta(seconds=45)))
-        self._truth.faults += 1
-
-    def inspect_parts(self) -> Iterator[_Said]:
-        self._wait(15)
-        transaction = new_id(self._rng)
-        verdicts = self._verdicts(self._failing / 3)
-        self._truth.inspected[AOI].update(verdicts)
-        units = [
-            stations.aoi_unit(self._rng, self._panel, circuit, verdict)
-            for circuit, verdict in zip(self._panel.circuits, verdicts, strict=True)
-        ]
-        method = cfx.InspectionMethod.AOI
-        yield self._say(AOI, stations.units_inspected(units, transaction, method, "AOI_CTRL-A7_TOP"))
-
-    def test_in_circuit(self) -> Iterator[_Said]:
-        self._wait(18)
-        verdicts = self._verdicts(self._failing)
-        yield from self._ict(self._panel, verdicts)
-        failed = [
-            circuit
-            for circuit, verdict in zip(self._panel.circuits, verdicts, strict=True)
-            if verdict == "Failed"
-        ]
-        for circuit in failed:
-            # Bad contact is the usual reason; the operator presses the board down and tries again.
-            self._wait(8)
-            verdict: Verdict = "Passed" if self._rng.random() < 0.6 else "Failed"  # noqa: PLR2004
-            yield from self._ict(Panel(self._panel.name, (circuit,)), [verdict])
-            if verdict == "Failed":
-                self._scrapped.add(circuit.serial)
-                self._truth.disqualified += 1
-                yield self._say(ICT, stations.units_disqualified(self._panel, circuit))
-
-    def _ict(self, panel: Panel, verdicts: list[Verdict]) -> Iterator[_Said]:
-        transaction = new_id(self._rng)
-        yield self._say(ICT, stations.work_started(panel, transaction, *_ICT_RECIPE))
-        begin = self._now
-        self._wait(6)
-        units = [
-            stations.ict_unit(self._rng, panel, circuit, verdict, begin)
-            for circuit, verdict in zip(panel.circuits, verdicts, strict=True)
-        ]
-        self._count(ICT, panel, verdicts)
-        message = stations.units_tested(units, transaction, cfx.TestMethod.ICT, *_ICT_RECIPE)
-        yield self._say(ICT, message)
-        yield self._say(ICT, stations.work_completed(panel, transaction))
-
-    def test_function(self) -> Iterator[_Said]:
-        for circuit in self._panel.circuits:
-            if circuit.skipped or circuit.serial in self._scrapped:
-                continue
-            self._wait(5)
-            single = Panel(self._panel.name, (circuit,))
-            transaction = new_id(self._rng)
-            yield self._say(FCT, stations.work_started(single, transaction, *_FCT_RECIPE, by_serial=True))
-            begin = self._now
-            self._wait(11)
-            verdict: Verdict = "Failed" if self._rng.random() < self._failing else "Passed"
-            self._count(FCT, single, [verdict])
-            unit = stations.fct_unit(self._rng, circuit, verdict, begin)
-            result = cfx.WorkResult.Completed if verdict == "Passed" else cfx.WorkResult.Failed
-            yield self._say(
-                FCT,
-                stations.units_tested([unit], transaction, cfx.TestMethod.FCT, *_FCT_RECIPE),
-                stations.work_completed(single, transaction, result),
-            )
-
-    def _verdicts(self, failing: float) -> list[Verdict]:
-        return [
-            "Skipped" if circuit.skipped else "Failed" if self._rng.random() < failing else "Passed"
-            for circuit in self._panel.circuits
-        ]
-
-    def _count(self, handle: str, panel: Panel, verdicts: Iterable[Verdict]) -> None:
-        for circuit, verdict in zip(panel.circuits, verdicts, strict=True):
-            self._truth.tested[handle][verdict] += 1
-            self._truth.last_result[handle, circuit.serial] = verdict
-
-    def _wait(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds, milliseconds=self._rng.randrange(1000))
-
-    def _say(self, handle: str, *messages: cfx.CFXMessage) -> _Said:
-        said = _Said(handle, self._now, messages)
-        self._now += timedelta(milliseconds=50)
-        return said
 
 
 def _bad(handle: str, number: int) -> Step:

@@ -11,6 +11,11 @@ BOARD: Final = "CTRL-A7"
 BOARD_REVISION: Final = "C"
 FIRMWARE: Final = "3.4.1"
 
+#: Recipe and revision at each station that has them.
+PLACER_RECIPE: Final = ("SMT_CTRL-A7_TOP", "9")
+ICT_RECIPE: Final = ("ICT_CTRL-A7", "12")
+FCT_RECIPE: Final = ("FCT_CTRL-A7", "4")
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

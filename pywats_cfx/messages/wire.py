@@ -107,14 +107,20 @@ class _Moment:
         return core_schema.nullable_schema(core_schema.no_info_after_validator_function(known_moment, either))
 
 
+_UNSET_YEARS: Final = (1, 9999)
+
+
 def known_moment(value: datetime) -> datetime | None:
-    """Give a time with its zone, which is UTC where none is said; the unset time of year 1 is None."""
-    if value.year == 1:
+    """Give a time with its zone, which is UTC where none is said; the unset ones are None.
+
+    Unset is the first moment that the standard's writers know, and some senders use the last.
+    """
+    if value.year in _UNSET_YEARS:
         return None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-#: A time. One without zone is read as UTC; the unset one (0001-01-01) is None.
+#: A time. One without zone is read as UTC; the unset ones (0001-01-01, 9999-12-31) are None.
 Moment: TypeAlias = Annotated[datetime | None, _Moment()]
 
 _SPAN: Final = re.compile(r"\s*(-)?(?:(\d{1,8})\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7})\d*)?)?\s*")

@@ -37,6 +37,7 @@ def test_an_envelope_gives_all_its_fields():
         ("2026-03-01T10:00:00.1234567Z", datetime(2026, 3, 1, 10, 0, 0, 123_456, tzinfo=UTC)),
         ("0001-01-01T00:00:00", None),
         ("0001-01-01T00:00:00Z", None),
+        ("9999-12-31T23:59:59.9999999-14:00", None),
         ("", None),
         (None, None),
     ],

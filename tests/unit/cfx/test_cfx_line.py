@@ -10,7 +10,7 @@ from pywats_cfx import cfx_adapter, decode
 from pywats_events.event import Event, EventType
 from pywats_events.message import RawMessage, Unreadable
 from samples.line import SmtLine, Truth
-from samples.stations import AOI, FCT, ICT, SPI
+from samples.panels import AOI, FCT, ICT, SPI
 
 
 def run(line):
