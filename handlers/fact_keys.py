@@ -88,4 +88,8 @@ def _place(position: int | None) -> str:
 
 
 def _key(kind: str, *parts: str) -> str:
-    return ":".join((kind, *(part.replace("%", "%25").replace(":", "%3A") for part in parts)))
+    return ":".join((kind, *map(_escaped, parts)))
+
+
+def _escaped(part: str) -> str:
+    return part.replace("%", "%25").replace(":", "%3A") if "%" in part or ":" in part else part

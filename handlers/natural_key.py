@@ -34,9 +34,9 @@ class NaturalKeys:
         wished = min(report.start, latest.astimezone(report.start.tzinfo))
         wished = wished.replace(microsecond=wished.microsecond // 1000 * 1000)
         start_key = keys.report_start(own)
-        first = 0
+        first, count = 0, 1
         while True:
-            moments = [wished + timedelta(milliseconds=first + step) for step in range(_AT_ONCE)]
+            moments = [wished + timedelta(milliseconds=first + step) for step in range(count)]
             candidates = {_key_of(report, moment): moment for moment in moments}
             facts = await self._memory.recall([start_key, *candidates])
             settled = facts.get(start_key)
@@ -48,7 +48,7 @@ class NaturalKeys:
                 if facts.get(key, {}).get("report", own) == own and self._take(key, own):
                     await self._remember(report, key, moment, moved)
                     return moved
-            first += _AT_ONCE
+            first, count = first + count, _AT_ONCE
 
     def _take(self, key: str, own: str) -> bool:
         """Take a key before the journal knows of it: another report may look for one just now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from handlers import fact_keys as keys
@@ -55,7 +56,7 @@ class Work:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: its answers are found once and kept
 class Known:
     """Everything known about the unit of one event; the answers that need no further look-up.
 
@@ -92,7 +93,7 @@ class Known:
             time=event.time,
         )
 
-    @property
+    @cached_property
     def work(self) -> Work | None:
         """The work in which the event happened."""
         if self.transaction:
@@ -101,7 +102,7 @@ class Known:
             fact = self._past(keys.work_on(self.handle, self.identifier))
         return Work.of(fact) if fact else None
 
-    @property
+    @cached_property
     def work_order(self) -> tuple[str | None, str | None]:
         """Work order and batch: of the work, else of the unit or its panel, else of the active recipe."""
         work = self.work
@@ -111,17 +112,17 @@ class Known:
             fact = self._recent(key)
             if fact:
                 return fact.get("work_order"), fact.get("batch")
-        fact = self._active_recipe() or {}
+        fact = self._active_recipe or {}
         return fact.get("work_order"), fact.get("batch")
 
-    @property
+    @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
         """The recipes of the work and of the station, the closest first."""
         found = []
         work = self.work
         if work and work.recipe:
             found.append(Recipe(work.recipe, work.recipe_revision, "the work"))
-        fact = self._active_recipe()
+        fact = self._active_recipe
         if fact and fact.get("recipe"):
             found.append(Recipe(fact["recipe"], fact.get("recipe_revision"), "the station"))
         return tuple(found)
@@ -136,10 +137,10 @@ class Known:
     def surface(self) -> str | None:
         """Side of the board that is worked on, where the work or the recipe says so."""
         work = self.work
-        surface = (work.surface if work else None) or (self._active_recipe() or {}).get("surface")
+        surface = (work.surface if work else None) or (self._active_recipe or {}).get("surface")
         return surface if surface and surface.lower() not in {"unspecified", "unknown"} else None
 
-    @property
+    @cached_property
     def panel(self) -> str | None:
         """Identifier of the panel or carrier that the unit lies on."""
         work = self.work
@@ -152,12 +153,12 @@ class Known:
         stands_for_several = self.siblings > 1 or self.is_panel or self.serial_at(self.identifier)
         return self.identifier if stands_for_several else None
 
-    @property
+    @cached_property
     def is_panel(self) -> bool:
         """True when the identifier is known to stand for several units."""
         return self._recent(keys.panel(self.identifier)) is not None
 
-    @property
+    @cached_property
     def unit(self) -> Mapping[str, Any] | None:
         """Where the identifier lies, when it is known to be a unit's own."""
         return self._recent(keys.unit(self.identifier))
@@ -188,6 +189,7 @@ class Known:
     def _identifiers(self) -> tuple[str, ...]:
         return tuple(identifier for identifier in (self.identifier, self.panel) if identifier)
 
+    @cached_property
     def _active_recipe(self) -> Mapping[str, Any] | None:
         lane = self.lane
         if lane is not None:
