@@ -13,6 +13,7 @@ from typing import Final, Self
 from uuid import uuid4
 
 from brokers.certificates import Certificates
+from brokers.guardian import Guardian
 from brokers.ports import free_ports
 
 #: The scripts themselves, not the wrappers in /usr/sbin: those change the user and lose the environment.
@@ -56,6 +57,7 @@ class RabbitMQ:
         self._node = f"t{uuid4().hex[:12]}@localhost"
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
         self.port, self.tls_port, self._distribution_port, self._epmd_port = free_ports(4)
         self.certificates = Certificates.make(folder / "certificates")
 
@@ -81,7 +83,8 @@ class RabbitMQ:
         if self.running:
             return
         self._write_configuration()
-        self._start_epmd()
+        guardian = self._guardian = self._guardian or Guardian()
+        self._start_epmd(guardian)
         with (self._folder / "log" / "out").open("ab") as output:
             # A session of its own: a Ctrl-C meant for pytest must not reach the node before the tests' ends.
             self._server = subprocess.Popen(
@@ -92,6 +95,7 @@ class RabbitMQ:
                 stderr=output,
                 start_new_session=True,
             )
+        guardian.watch(self._server.pid)
         self._wait_until_ready()
 
     def stop(self) -> None:
@@ -115,7 +119,11 @@ class RabbitMQ:
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait(ALLOWANCE_SECONDS)
+            self._forget(self._epmd.pid)
             self._epmd = None
+        if self._guardian is not None:
+            self._guardian.end()
+            self._guardian = None
 
     def ctl(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` on this node and give what it printed."""
@@ -178,7 +186,7 @@ class RabbitMQ:
         plugins = "rabbitmq_amqp1_0" if self._amqp10 else ""
         (self._folder / "enabled_plugins").write_text(f"[{plugins}].\n")
 
-    def _start_epmd(self) -> None:
+    def _start_epmd(self, guardian: Guardian) -> None:
         """Start the port mapper as a child: the node would start one that outlives everybody."""
         if self._epmd is not None and self._epmd.poll() is None:
             return
@@ -189,6 +197,7 @@ class RabbitMQ:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        guardian.watch(self._epmd.pid)
         deadline = time.monotonic() + ALLOWANCE_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection((self.host, self._epmd_port), 1):
@@ -251,8 +260,13 @@ class RabbitMQ:
         except subprocess.TimeoutExpired:
             self._signal_node(signal.SIGKILL)
             self._server.wait(ALLOWANCE_SECONDS)
+        self._forget(self._server.pid)
         self._server = None
         self._wait_until_port_is_free()
+
+    def _forget(self, group: int) -> None:
+        if self._guardian is not None:
+            self._guardian.forget(group)
 
     def _wait_until_port_is_free(self) -> None:
         """Wait for the sockets of the old node: the Erlang machine may outlive the script for a moment."""
