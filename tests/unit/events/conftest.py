@@ -1,0 +1,53 @@
+"""What the tests of the event system share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from pywats_events import AsyncEventBus
+from pywats_events.journal import Journal
+from pywats_events.journal.memory import MemoryJournal
+from pywats_events.policies import RetryPolicy
+
+from .doubles import Station
+
+OpenJournal: TypeAlias = Callable[[], Awaitable[Journal]]
+
+
+async def _memory() -> Journal:
+    return MemoryJournal()
+
+
+#: Every kind of journal that the contract holds for; one more kind is one more line.
+JOURNALS = {"memory": _memory}
+
+
+@pytest.fixture(params=JOURNALS)
+async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    """Give an empty journal of each kind."""
+    journal = await JOURNALS[request.param]()
+    await journal.open()
+    yield journal
+    await journal.close()
+
+
+@pytest.fixture
+def quick() -> RetryPolicy:
+    """Give a retry policy that does not wait."""
+    return RetryPolicy(max_retries=3, initial_delay=0.0, jitter=False)
+
+
+@pytest.fixture
+async def bus(quick: RetryPolicy) -> AsyncIterator[AsyncEventBus]:
+    """Give a running bus with a journal in memory, which retries at once."""
+    async with AsyncEventBus(retry_policy=quick) as bus:
+        yield bus
+
+
+@pytest.fixture
+async def station() -> Station:
+    """Give the other end of raw messages."""
+    return Station()

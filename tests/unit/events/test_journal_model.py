@@ -1,0 +1,285 @@
+"""Every journal does what a simple model of it does, whatever is asked in whatever order."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pywats_events import RawMessage
+from pywats_events.journal import (
+    Bury,
+    Completed,
+    Delivery,
+    DeliveryState,
+    Fact,
+    Park,
+    Query,
+    RawRecord,
+    Receipt,
+    Release,
+    RetryAt,
+    Routed,
+)
+
+from .conftest import JOURNALS, OpenJournal
+from .doubles import result_of
+
+S = DeliveryState
+START = datetime(2026, 1, 5, tzinfo=UTC)
+HANDLERS = ("reports", "assets")
+NAMES = ("destination:WATS", "unit:0")
+LEASE = 30
+
+
+@dataclass(eq=False)
+class Row:
+    """What the model knows of a delivery."""
+
+    seq: int
+    event_id: str
+    unit: str
+    handler: str
+    state: S = S.PENDING
+    due: int | None = None
+    parked_on: tuple[str, ...] = ()
+    tries: int = 0
+    held: Delivery | None = None
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """Give what its order is kept by."""
+        return (self.handler, self.unit)
+
+
+@dataclass
+class Model:
+    """What a journal is, without any haste."""
+
+    rows: list[Row] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    received: int = 0
+    duplicates: int = 0
+
+    def claimable(self, now: int, limit: int, handlers: tuple[str, ...]) -> list[Row]:
+        """Give what may be claimed, oldest first."""
+        for row in self.rows:
+            if row.state in (S.WAITING, S.PARKED, S.IN_FLIGHT) and row.due is not None and row.due <= now:
+                self.free(row)
+        found: list[Row] = []
+        busy = {row.lane for row in self.rows if row.state is S.IN_FLIGHT}
+        for row in self.rows:
+            if row.state.is_settled:
+                continue
+            if row.lane not in busy and row.state is S.PENDING and row.handler in handlers:
+                found.append(row)
+            busy.add(row.lane)
+        return found[:limit]
+
+    @staticmethod
+    def free(row: Row) -> None:
+        """Make a delivery pending."""
+        row.state, row.due, row.parked_on, row.held = S.PENDING, None, (), None
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Asks a journal and the model the same, and compares."""
+
+    def __init__(self, make: OpenJournal) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.make = make
+        self.model = Model()
+        self.now = 0
+        self.lost: list[Delivery] = []
+
+    @initialize()
+    def open(self) -> None:
+        """Begin with an empty journal."""
+        self.journal = self.runner.run(self.make())
+        self.runner.run(self.journal.open())
+
+    def teardown(self) -> None:
+        """End."""
+        if hasattr(self, "journal"):
+            self.runner.run(self.journal.close())
+        self.runner.close()
+
+    def moment(self) -> datetime:
+        """Give the time now."""
+        return START + timedelta(seconds=self.now)
+
+    @rule(
+        numbers=st.lists(st.integers(0, 30), min_size=1, max_size=3),
+        handlers=st.sampled_from([HANDLERS, HANDLERS[:1], ()]),
+        fact=st.booleans(),
+    )
+    def append(self, numbers: list[int], handlers: tuple[str, ...], fact: bool) -> None:
+        """A message comes, with events old and new."""
+        events = [result_of(str(number % 3), f"e{number}") for number in numbers]
+        facts = (Fact("unit:0", {}, self.moment()),) if fact else ()
+        record = RawRecord.of(RawMessage(b"x", transport="amqp", received_at=self.moment()))
+        new: list[str] = []
+        known: list[str] = []
+        for event in events:
+            (known if event.id in self.model.known else new).append(event.id)
+            if event.id not in self.model.known:
+                self.model.known.add(event.id)
+                for handler in handlers:
+                    self.model.rows.append(Row(len(self.model.rows), event.id, event.key, handler))
+        self.model.received += 1
+        self.model.duplicates += len(known)
+        if new and fact:
+            self._model_unpark("unit:0")
+
+        (answer,) = self.runner.run(
+            self.journal.append(
+                [Receipt(record, tuple(Routed(event, handlers) for event in events), (), facts)]
+            )
+        )
+
+        open_now = {row.event_id for row in self.model.rows if not row.state.is_settled}
+        assert list(answer.new) == new
+        assert list(answer.duplicates) == known
+        assert set(answer.open) == {event.id for event in events} & open_now
+
+    @rule(limit=st.integers(1, 4), handlers=st.sampled_from([HANDLERS, HANDLERS[:1], HANDLERS[1:]]))
+    def claim(self, limit: int, handlers: tuple[str, ...]) -> None:
+        """A worker asks for work."""
+        held = {row.seq: row.held for row in self.model.rows if row.held}
+        expected = self.model.claimable(self.now, limit, handlers)
+        self.lost += [one for seq, one in held.items() if self.model.rows[seq].held is None]
+
+        claimed = self.runner.run(
+            self.journal.claim(limit=limit, now=self.moment(), lease_seconds=LEASE, handlers=handlers)
+        )
+
+        assert [(one.event.id, one.handler, one.attempts) for one in claimed] == [
+            (row.event_id, row.handler, row.tries) for row in expected
+        ]
+        for row, delivery in zip(expected, claimed, strict=True):
+            row.state, row.held, row.due = S.IN_FLIGHT, delivery, self.now + LEASE
+
+    @precondition(lambda self: any(row.held for row in self.model.rows))
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        """A worker says what became of a delivery."""
+        row = data.draw(st.sampled_from([row for row in self.model.rows if row.held]), label="row")
+        delivery, row.held, row.due = row.held, None, None
+        assert delivery is not None
+        soon = data.draw(st.integers(1, 40), label="seconds")
+        later = START + timedelta(seconds=self.now + soon)
+        match data.draw(
+            st.sampled_from(["done", "dropped", "dead", "retry", "park", "park timed", "release"])
+        ):
+            case "done":
+                verdict, row.state = Completed(delivery), S.DONE
+            case "dropped":
+                verdict, row.state = Completed(delivery, rule="ours no more"), S.DROPPED
+            case "dead":
+                verdict, row.state, row.tries = Bury(delivery, "E", "why"), S.DEAD, row.tries + 1
+            case "retry":
+                verdict, row.state, row.tries = RetryAt(delivery, later, "E", "why"), S.WAITING, row.tries + 1
+                row.due = self.now + soon
+            case "park":
+                on = tuple(data.draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True)))
+                verdict, row.state, row.parked_on = Park(delivery, on, None, "E", "why"), S.PARKED, on
+            case "park timed":
+                verdict = Park(delivery, NAMES[:1], later, "E", "why")
+                row.state, row.parked_on, row.due = S.PARKED, NAMES[:1], self.now + soon
+            case _:
+                verdict = Release(delivery)
+                self.model.free(row)
+        others = [one for one in self.model.rows if one.event_id == row.event_id and not one.state.is_settled]
+
+        closed = self.runner.run(self.journal.settle([verdict], now=self.moment()))
+
+        assert closed == ([] if others else [row.event_id])
+
+    @precondition(lambda self: self.lost)
+    @rule(data=st.data())
+    def settle_what_was_lost(self, data: st.DataObject) -> None:
+        """A worker that lost its lease says something all the same: nothing happens."""
+        delivery = data.draw(st.sampled_from(self.lost), label="lost")
+        assert self.runner.run(self.journal.settle([Bury(delivery, "E", "late")], now=self.moment())) == []
+
+    @rule(seconds=st.integers(1, 40))
+    def wait(self, seconds: int) -> None:
+        """Time passes."""
+        self.now += seconds
+
+    @rule(name=st.sampled_from(NAMES))
+    def unpark(self, name: str) -> None:
+        """What was waited for is there."""
+        freed = self._model_unpark(name)
+        assert self.runner.run(self.journal.unpark(name)) == freed
+
+    def _model_unpark(self, name: str) -> int:
+        rows = [row for row in self.model.rows if row.state is S.PARKED and name in row.parked_on]
+        for row in rows:
+            self.model.free(row)
+        return len(rows)
+
+    @precondition(lambda self: any(row.state is S.DEAD for row in self.model.rows))
+    @rule(data=st.data(), discard=st.booleans())
+    def raise_or_put_away(self, data: st.DataObject, discard: bool) -> None:
+        """A person decides about the dead letters of an event."""
+        dead = [row for row in self.model.rows if row.state is S.DEAD]
+        event_id = data.draw(st.sampled_from(sorted({row.event_id for row in dead})), label="event")
+        query = Query(event_id=event_id)
+        if discard:
+            number = self.runner.run(self.journal.discard(query, reason="scrap", now=self.moment()))
+        else:
+            number = self.runner.run(self.journal.replay(query, now=self.moment()))
+        chosen = [row for row in dead if row.event_id == event_id]
+        for row in chosen:
+            row.tries = row.tries if discard else 0
+            row.state = S.DISCARDED if discard else S.PENDING
+        assert number == len(chosen)
+
+    @invariant()
+    def states_agree(self) -> None:
+        """Each delivery is what the model says, in the same order."""
+        if not hasattr(self, "journal"):
+            return
+        entries = self.runner.run(self.journal.search(Query(limit=1000)))
+        seen = [(one.event.id if one.event else None, one.handler, one.state) for one in entries]
+        assert seen == [(row.event_id, row.handler, row.state) for row in self.model.rows]
+
+    @invariant()
+    def books_balance(self) -> None:
+        """The sums are those of the model."""
+        if not hasattr(self, "journal"):
+            return
+        stats = self.runner.run(self.journal.stats())
+        assert sum(stats.received.values()) == self.model.received
+        assert sum(stats.duplicates.values()) == self.model.duplicates
+        assert stats.events == len(self.model.known)
+        for state in S:
+            assert stats.count(state) == sum(row.state is state for row in self.model.rows)
+
+
+@pytest.mark.parametrize("kind", JOURNALS)
+def test_a_journal_does_what_its_model_does(kind):
+    """Whatever is asked in whatever order, a journal answers as the model of it."""
+    run_state_machine_as_test(
+        lambda: JournalMachine(JOURNALS[kind]),
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )
