@@ -1,8 +1,11 @@
 """Reports written by hand from messages of the standard, member by member."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
-from shopfloor import built, event, rules
+import pytest
+from jsonschema import Draft202012Validator
+from shopfloor import SHARED_SCHEMA, built, event, rules
 
 from pywats_events.event import EventType
 
@@ -478,3 +481,12 @@ async def test_every_hit_names_its_rule():
         "serial_number": "learnt from the start of the work",
     }
     assert rules(**LINE).station(TESTER).process == 30
+
+
+@pytest.mark.parametrize("golden", [HOT_AND_COLD_REPORT, PASSED_REPORT, FAILED_REPORT])
+def test_the_reference_schema_takes_them(golden):
+    """What was written by hand is what the reference of the format takes, not only our copy of it."""
+    if not SHARED_SCHEMA.exists():
+        pytest.skip("the reference schema (../shared/wats) is not beside this checkout")
+    schema = Draft202012Validator(json.loads(SHARED_SCHEMA.read_text("utf-8")))
+    assert [fault.message for fault in schema.iter_errors(golden)] == []
