@@ -6,7 +6,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock brokers clean
+.PHONY: help demo test lint format lock configuration-page brokers clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,7 @@ lint: $(VENV)/.dev ## Check style, types and the arrows between the packages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/configuration_page.py --check
 
 format: $(VENV)/.dev ## Put the code into its format
 	@$(BIN)/ruff format .
@@ -29,6 +30,9 @@ format: $(VENV)/.dev ## Put the code into its format
 
 lock: $(VENV)/.dev ## Write the locks anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py
+
+configuration-page: $(VENV)/.dev ## Write docs/configuration.md anew from the program
+	@$(BIN)/python scripts/configuration_page.py
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

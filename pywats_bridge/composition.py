@@ -102,13 +102,14 @@ def wats_client(settings: WatsSettings) -> AsyncWATS:
     )
 
 
-def bridge_of(settings: BridgeSettings) -> Bridge:
+def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Bridge:
     """Put a bridge together by its configuration; nothing is connected before it is entered."""
     return Bridge(
         api=wats_client(settings.wats),
         transports=(CFXTransport(settings.cfx),),
         rules=settings.rules,
         delivery=settings.delivery,
+        journal=journal,
         high_water=settings.journal.high_water,
         # a call may wait a minute for its turn under the limit of requests per minute
         handler_timeout=settings.wats.timeout + 90.0,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from traceback import format_exception
 from typing import Any, Final
 
 import structlog
@@ -176,7 +177,7 @@ class Dispatcher:
         claimed = 0
         for names, breaker in self._groups():
             room = free - claimed if breaker is None else breaker.room(free - claimed)
-            if room <= 0 or not names:
+            if room <= 0:
                 continue
             deliveries = await self._journal.claim(
                 limit=room, now=_now(), lease_seconds=LEASE, handlers=names
@@ -186,7 +187,7 @@ class Dispatcher:
                 breaker.probe_begins()
             for delivery in fresh:
                 self._begin(delivery, breaker)
-            claimed += len(deliveries)
+            claimed += len(fresh)
         return claimed
 
     def _renewed(self, delivery: Delivery) -> bool:
@@ -416,6 +417,7 @@ def _log_failure(delivery: Delivery, verdict: Verdict, error: Exception) -> None
         outcome=type(verdict).__name__,
         attempt=delivery.attempts + 1,
         error=f"{type(error).__name__}: {error}",
-        # what a handler raises on purpose explains itself; the rest needs its place in the code
-        exc_info=None if known else error,
+        # What a handler raises on purpose explains itself; the rest needs its place in the code. Plain text:
+        # a renderer that shows the values of variables would be slow, and could show secrets.
+        **({} if known else {"exception": "".join(format_exception(error))}),
     )

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-import aio_pika
 import httpx
 import pytest
-from aio_pika.exceptions import AMQPError
+from aiormq.exceptions import AMQPError
 from brokers import Machine, RabbitMQ
 
 from pywats_api.server import LocalWATS
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.settings import BridgeSettings, settings_of
-from pywats_events.journal import DeliveryState, Query, Stats
+from pywats_events import BaseHandler, Event, EventType
+from pywats_events.journal import Appended, DeliveryState, Query, Receipt, Stats, Verdict
+from pywats_events.journal.memory import MemoryJournal
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 
@@ -117,10 +119,10 @@ async def wats(tmp_path: Path) -> AsyncIterator[LocalWATS]:
         yield server
 
 
-def settings(broker: RabbitMQ, wats: LocalWATS, **changes: Any) -> BridgeSettings:
+def settings(broker: RabbitMQ, server: LocalWATS, **changes: Any) -> BridgeSettings:
     unique = uuid4().hex
     document: dict[str, Any] = {
-        "wats": {"url": wats.url, "token": "factory-token", "requests_per_minute": 1_000_000},
+        "wats": {"url": server.url, "token": "factory-token", "requests_per_minute": 1_000_000},
         "cfx": {
             "amqp": {
                 "host": broker.host,
@@ -138,12 +140,56 @@ def settings(broker: RabbitMQ, wats: LocalWATS, **changes: Any) -> BridgeSetting
     return settings_of(document | changes, base=Path())
 
 
-async def until(bridge: Bridge, condition: Callable[[Stats], bool], *, seconds: float = 120.0) -> Stats:
-    """Wait for the journal to fit, looking whenever it changes."""
-    async with asyncio.timeout(seconds):
-        while not condition(stats := await bridge.journal.stats()):
-            await bridge.journal.wait_ready(now=datetime.now(UTC), timeout=0.25)
-    return stats
+class WatchedJournal(MemoryJournal):
+    """A journal that tells whenever it was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Condition()
+
+    async def append(self, receipts: Sequence[Receipt]) -> list[Appended]:  # noqa: D102
+        answers = await super().append(receipts)
+        await self._tell()
+        return answers
+
+    async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:  # noqa: D102
+        closed = await super().settle(verdicts, now=now)
+        await self._tell()
+        return closed
+
+    async def _tell(self) -> None:
+        async with self.written:
+            self.written.notify_all()
+
+    async def until(self, condition: Callable[[Stats], bool], *, seconds: float = 120.0) -> Stats:
+        """Wait for the sums to be right."""
+        async with asyncio.timeout(seconds), self.written:
+            while not condition(stats := await self.stats()):
+                await self.written.wait()
+        return stats
+
+
+class Connection(BaseHandler):
+    """Tells when the bridge can receive."""
+
+    event_types = (EventType.TRANSPORT_CONNECTED,)
+
+    def __init__(self) -> None:
+        self.made = asyncio.Event()
+
+    async def handle(self, event: Event) -> None:  # noqa: ARG002, D102
+        self.made.set()
+
+
+@asynccontextmanager
+async def running(configured: BridgeSettings) -> AsyncIterator[tuple[Bridge, WatchedJournal]]:
+    """Run a bridge; its queue is there."""
+    journal, connection = WatchedJournal(), Connection()
+    bridge = bridge_of(configured, journal=journal)
+    bridge.bus.subscribe(connection)
+    async with bridge:
+        await connection.made.wait()
+        yield bridge, journal
 
 
 def done(stats: Stats) -> int:
@@ -151,11 +197,11 @@ def done(stats: Stats) -> int:
 
 
 async def received(wats: LocalWATS) -> list[dict[str, Any]]:
+    """Give the reports that WATS holds, as they were sent."""
     async with httpx.AsyncClient(base_url=wats.url) as client:
-        answer = await client.get("/local/reports", params={"limit": 10_000})
+        answer = await client.get("/local/reports", params={"top": 10_000})
         answer.raise_for_status()
-        document = answer.json()
-        return document["reports"] if isinstance(document, dict) else document
+        return [row["body"] for row in answer.json()]
 
 
 async def publish_all(
@@ -165,20 +211,13 @@ async def publish_all(
     position = 0
     while position < len(bodies):
         try:
-            async with await aio_pika.connect(url, timeout=5) as connection:
-                channel = await connection.channel()
-                target = await channel.get_exchange(exchange, ensure=False)
+            async with asyncio.timeout(30), Machine(url) as machine:
                 while position < len(bodies):
-                    message = aio_pika.Message(
-                        bodies[position],
-                        content_type="application/json",
-                        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                    )
-                    await target.publish(message, routing_key=f"{HANDLE}.{UNITS_TESTED}", timeout=5)
+                    await machine.publish(exchange, bodies[position], content_type="application/json")
                     position += 1
                     published(position)
         except (AMQPError, OSError, TimeoutError):
-            continue  # the broker is away; the connection attempt itself takes the time
+            continue  # the broker is away; the attempt to connect takes the time
 
 
 async def test_1000_units_become_1000_reports_while_broker_and_wats_restart(
@@ -192,9 +231,7 @@ async def test_1000_units_become_1000_reports_while_broker_and_wats_restart(
         if count >= 300:
             third.set()
 
-    async with bridge_of(configured) as bridge:
-        async with Machine(own_broker.url) as machine:
-            await machine.until_depth(configured.cfx.amqp.queue, lambda _: True)
+    async with running(configured) as (bridge, journal):
         bodies = [units_tested(number) for number in range(1000)]
         publisher = asyncio.create_task(
             publish_all(own_broker.url, configured.cfx.amqp.exchange, bodies, published=published)
@@ -203,13 +240,13 @@ async def test_1000_units_become_1000_reports_while_broker_and_wats_restart(
         await asyncio.to_thread(own_broker.kill)
         await asyncio.to_thread(own_broker.start)
 
-        await until(bridge, lambda stats: done(stats) >= 500)
+        await journal.until(lambda stats: done(stats) >= 500)
         await wats.stop()
-        await until(bridge, lambda _: bridge.bus.breakers["WATS"].state.value != "closed")
+        await journal.until(lambda _: bridge.bus.breakers["WATS"].state.value != "closed")
         await wats.start()
 
         await publisher
-        stats = await until(bridge, lambda stats: done(stats) == 1000)
+        stats = await journal.until(lambda stats: done(stats) == 1000)
         async with Machine(own_broker.url) as machine:
             await machine.until_depth(configured.cfx.amqp.queue, lambda depth: depth == 0)
 
@@ -217,7 +254,7 @@ async def test_1000_units_become_1000_reports_while_broker_and_wats_restart(
     assert len(reports) == 1000
     assert {report["sn"] for report in reports} == {f"SN-{number:05d}" for number in range(1000)}
     assert sum(report["result"] == "F" for report in reports) == 100
-    assert stats.events == 1000
+    assert sum(stats.deliveries["report"].values()) == 1000
     assert stats.count(DeliveryState.DEAD, DeliveryState.DROPPED) == 0
 
 
@@ -234,12 +271,11 @@ async def test_bad_messages_become_dead_letters_and_the_next_one_goes_on(
         envelope("CFX.Vendor.Special.ThingHappened", {"What": "something"}),
         units_tested(1),
     ]
-    async with bridge_of(configured) as bridge, Machine(broker.url) as machine:
-        await machine.until_depth(configured.cfx.amqp.queue, lambda _: True)
+    async with running(configured) as (_, journal), Machine(broker.url) as machine:
         await publish_all(broker.url, configured.cfx.amqp.exchange, bodies, published=lambda _: None)
-        await until(bridge, lambda stats: done(stats) == 1 and stats.received.get("cfx", 0) == 4)
+        await journal.until(lambda stats: done(stats) == 1 and stats.received.get("cfx", 0) == 4)
         await machine.until_depth(configured.cfx.amqp.queue, lambda depth: depth == 0)
-        dead = await bridge.journal.search(Query(states=(DeliveryState.DEAD,)))
+        dead = await journal.search(Query(states=(DeliveryState.DEAD,)))
 
     assert [entry.message_name for entry in dead] == [None, UNITS_TESTED]
     assert "TestedUnits" in (dead[1].reason or "")
@@ -252,13 +288,12 @@ async def test_a_refused_report_is_a_dead_letter_with_the_servers_text(
 ) -> None:
     """What WATS answers with 400 is not tried again, and its reason is kept."""
     configured = settings(broker, wats, stations=[{"handle": "*", "process": 4711}])
-    async with bridge_of(configured) as bridge, Machine(broker.url) as machine:
-        await machine.until_depth(configured.cfx.amqp.queue, lambda _: True)
+    async with running(configured) as (_, journal):
         await publish_all(
             broker.url, configured.cfx.amqp.exchange, [units_tested(1)], published=lambda _: None
         )
-        await until(bridge, lambda stats: stats.count(DeliveryState.DEAD) == 1)
-        (entry,) = await bridge.journal.search(Query(states=(DeliveryState.DEAD,)))
+        await journal.until(lambda stats: stats.count(DeliveryState.DEAD) == 1)
+        (entry,) = await journal.search(Query(states=(DeliveryState.DEAD,)))
 
     assert entry.error == "PermanentError"
     assert "4711" in (entry.reason or "")
@@ -273,13 +308,18 @@ async def test_refused_credentials_park_everything_and_lose_nothing(
         broker, wats, wats={"url": wats.url, "token": "wrong", "requests_per_minute": 1_000_000}
     )
     async with Machine(broker.url) as machine:
-        async with bridge_of(configured) as bridge:
-            await machine.until_depth(configured.cfx.amqp.queue, lambda _: True)
+        async with running(configured) as (_, journal):
             bodies = [units_tested(number) for number in range(20)]
             await publish_all(broker.url, configured.cfx.amqp.exchange, bodies, published=lambda _: None)
-            await until(bridge, lambda stats: stats.count(DeliveryState.PARKED) > 0 and stats.events == 20)
-            stats = await bridge.journal.stats()
+            await journal.until(
+                lambda stats: stats.count(DeliveryState.PARKED) > 0 and stats.received.get("cfx") == 20
+            )
+            stats = await journal.stats()
         await machine.until_depth(configured.cfx.amqp.queue, lambda depth: depth == 20)
 
-    assert stats.count(DeliveryState.DEAD, DeliveryState.DONE) == 0
+    assert set(stats.deliveries["report"]) <= {
+        DeliveryState.PARKED,
+        DeliveryState.PENDING,
+        DeliveryState.IN_FLIGHT,
+    }
     assert await received(wats) == []
