@@ -78,7 +78,8 @@ class Page:
         numbers = Table.grid(padding=(0, 3))
         numbers.add_row(*(Text(name, style="dim") for name in _NUMBERS))
         numbers.add_row(*(Text(str(number(now)), style="bold") for number in _NUMBERS.values()))
-        bar = ProgressBar(total=self._total, completed=_received(now), width=60)
+        bar = Table.grid()  # a bar alone does not end its line
+        bar.add_row(ProgressBar(total=self._total, completed=_received(now), width=60))
         title = Text("Simulated SMT line -> pywats-bridge -> local WATS", style="bold")
         return Group(title, Text(f"reports: {self._url}", style="dim"), bar, numbers, Text(), *self._news)
 
@@ -135,7 +136,8 @@ def show_summary(outcome: Outcome, *, where: str) -> None:
     console.print(_stations(outcome))
     console.print(_sums(outcome))
     for entry in outcome.dead:
-        console.print(Text(_cut(f"dead letter from {entry.source or '?'}: {entry.reason}"), style="yellow"))
+        said = f"dead letter from {entry.source or '?'}: {entry.reason}"
+        console.print(Text(_cut(said), style="yellow"))
     losses = outcome.losses()
     for loss in losses:
         console.print(Text(f"LOST OR DOUBLED: {loss}", style="bold red"))
@@ -171,7 +173,7 @@ def _sums(outcome: Outcome) -> Table:
         "messages": f"{_received(stats)} received, of {truth.messages} sent",
         "repeats": f"{repeats} events of {truth.duplicates} messages that were sent twice; none was doubled",
         "events": f"{stats.events}, of which {stats.unwanted} told only what others need, or had no handler",
-        "reports in WATS": f"{reports}, of failed units {failed}",
+        "reports in WATS": f"{reports}, {failed} of them of failed units",
         "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards that are marked bad make no report)",
         "faults logged": f"{outcome.faults_logged} lines, for {truth.faults} faults that came and went",
         "dead letters": f"{len(outcome.dead)}, for {truth.bad_messages} messages sent broken on purpose",
