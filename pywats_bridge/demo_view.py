@@ -173,9 +173,9 @@ def _sums(outcome: Outcome) -> Table:
         "messages": f"{_received(stats)} received, of {truth.messages} sent",
         "repeats": f"{repeats} events of {truth.duplicates} messages that were sent twice; none was doubled",
         "events": f"{stats.events}, of which {stats.unwanted} told only what others need, or had no handler",
-        "reports in WATS": f"{reports}, {failed} of them of failed units",
-        "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards that are marked bad make no report)",
-        "faults logged": f"{outcome.faults_logged} lines, for {truth.faults} faults that came and went",
+        "reports in WATS": f"{reports}, {failed} of them about failed units",
+        "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards marked bad make no report)",
+        "faults logged": f"{outcome.faults_logged} lines, of {truth.faults} faults that came and went",
         "dead letters": f"{len(outcome.dead)}, for {truth.bad_messages} messages sent broken on purpose",
         "took": f"{outcome.seconds:.0f} s",
     }

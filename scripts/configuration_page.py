@@ -24,8 +24,8 @@ HEAD = """# bridge.toml
 
 Every key, with its default. `make configuration-page` writes this page from the program.
 
-- A key is overridden by an environment variable: `PYWATS_BRIDGE_`, then the way to the key with `__` between, such
-  as `PYWATS_BRIDGE_WATS__TOKEN` or `PYWATS_BRIDGE_CFX__AMQP__HOST`.
+- A key is overridden by an environment variable: `PYWATS_BRIDGE_`, then the way to the key with `__` between,
+  such as `PYWATS_BRIDGE_WATS__TOKEN` or `PYWATS_BRIDGE_CFX__AMQP__HOST`.
 - A secret may stand in a file of its own: `token_file`, `password_file` and `url_file` in place of `token`,
   `password` and `url`. Relative paths start from the folder of `bridge.toml`.
 - Paths on Windows: write them with `/`, or in single quotes.
@@ -98,7 +98,7 @@ def _toml(value: Any) -> str:
     return str(value)
 
 
-def _type(annotation: Any) -> str:  # noqa: PLR0911  # one answer for each kind of type
+def _type(annotation: Any) -> str:  # one answer for each kind of type
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " or ".join(f"`{one}`" for one in arguments)
