@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from handlers import fact_keys as keys
 from handlers.memory import FactStore
 from handlers.natural_key import NaturalKeys
 from handlers.report_building import Built, build_report, reason_to_drop, report_id, result_of
@@ -18,7 +19,7 @@ from handlers.sources import PartSource
 from handlers.unit_context import Known, UnitContext
 from handlers.wats import DESTINATION, unfit_data, wats_failures
 from pywats_api.wsjf import Report
-from pywats_events.errors import TransientError
+from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
 from pywats_events.payloads import TestResultEvent
@@ -26,6 +27,9 @@ from pywats_events.payloads import TestResultEvent
 __all__ = ["Built", "ReportHandler", "ReportSink", "build_report", "reason_to_drop", "report_id", "result_of"]
 
 _log = structlog.get_logger(__name__)
+
+#: Seconds after the wait for the start of the work by which a held result has surely been looked at again.
+_HELD_NO_LONGER = 3600.0
 
 _AT_ONCE: Final = 300  # measurements; more of them would hold up the loop for too long
 
@@ -127,7 +131,13 @@ class ReportHandler(BaseHandler):
             return
         left = self._rules.report.hold_for_context - (datetime.now(UTC) - received).total_seconds()
         if left > 0:
-            raise TransientError("the start of the work has not been told yet", retry_after=left)
+            # parked, not retried: the wait says nothing of WATS and spends no try. It never ends as a dead
+            # letter: when the time is over the next look goes on without
+            raise NotReady(
+                f'the start of transaction "{known.transaction}" has not been told yet',
+                facts=(keys.work(known.handle, known.transaction),),
+                give_up_after=self._rules.report.hold_for_context + _HELD_NO_LONGER,
+            )
 
 
 def _detail(built: Built, *, moved_by: int) -> dict[str, Any]:

@@ -144,9 +144,10 @@ async def test_held_for_the_start_of_the_work(api):
     """By option a result waits a little for a work that it names and that nobody told of."""
     made, journal = await handler(api, report={"hold_for_context": 600})
     waiting = result(transaction_id=WORK, received_at=NOON.replace(year=2999))
-    with pytest.raises(TransientError) as caught:
+    with pytest.raises(NotReady) as caught:
         await made.handle(waiting)
-    assert caught.value.retry_after > 0
+    assert set(caught.value.facts) & {fact.key for fact in facts_of(work_started(("SN1", 1)))}
+    assert caught.value.give_up_after > 600
     assert isinstance(await made.handle(result(transaction_id=WORK)), Done)
     await journal.remember(facts_of(work_started(("SN1", 1))))
     assert isinstance(await made.handle(waiting), Done)
