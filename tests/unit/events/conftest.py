@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeAlias
 
 import pytest
+import structlog
 
 from pywats_events import AsyncEventBus
 from pywats_events.journal import Journal
@@ -23,6 +24,17 @@ async def _memory() -> Journal:
 
 #: Every kind of journal that the contract holds for; one more kind is one more line.
 JOURNALS = {"memory": _memory}
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> Iterator[None]:
+    """Log failures as plain text: the default shows every variable, which takes longer than the tests."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    )
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(params=JOURNALS)
