@@ -34,7 +34,7 @@ RULES: Final = Rules.model_validate(
     {
         "stations": [
             {"handle": "//Acme/Line1/SPI*", "machine_name": "{name}", "process": 130},
-            {"handle": "//Acme/Line1/AOI*", "machine_name": "{name}", "process": 140},
+            {"handle": "//Acme/Line1/AOI*", "machine_name": "{name}", "process": 141},
             {"handle": "//Acme/Line1/ICT*", "machine_name": "{name}", "process": 30},
             {"handle": "//Acme/Line1/FCT*", "machine_name": "{name}", "process": 60},
             {"handle": "//Acme/Line1/*", "machine_name": "{name}"},

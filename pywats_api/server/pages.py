@@ -19,6 +19,7 @@ _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff; }
 table { border-collapse: collapse; }
 td, th { padding: .2rem .8rem; text-align: left; border-bottom: 1px solid #ddd; }
+td { white-space: nowrap; vertical-align: top; } td.said { white-space: pre-line; max-width: 60rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .P, .D { color: #0a6b2d; } .F { color: #b00020; font-weight: 600; }
 .E, .T { color: #8a4b00; font-weight: 600; }
@@ -102,7 +103,7 @@ def _list_row(received: Mapping[str, Any], process_names: Mapping[int, str]) -> 
         f"<td>{_text(report['pn'])} {_text(report['rev'])}</td>",
         f"<td>{_text(process_names.get(report['processCode'], report['processCode']))}</td>",
         f"<td>{_text(report['machineName'])}</td>",
-        f"<td>{_text(report['start'])}</td>",
+        f"<td>{_text(report['start'].replace('T', ' '))}</td>",
         f'<td class="number">{_text(received["receiveCount"])}</td>',
         f'<td class="quarantined">{_text(received["quarantined"] or "")}</td>',
     ]
@@ -119,7 +120,7 @@ def _step_rows(root: Mapping[str, Any]) -> Iterator[str]:
             for measurement in step.get(kind) or ()
         ]
         single = measurements[0] if len(measurements) == 1 else {}
-        text = " ".join(filter(None, [step.get("errorMessage"), step.get("reportText")]))
+        text = "\n".join(filter(None, [step.get("errorMessage"), step.get("reportText")]))
         yield _row(step["name"], step["status"], single, text, depth)
         if not single:
             for measurement in measurements:
@@ -137,7 +138,7 @@ def _row(name: str, status: str, measurement: Mapping[str, Any], text: str, dept
     return (
         f'<tr><td style="padding-left:{depth * 1.5 + 0.8:g}rem">{_text(name)}</td>'
         f'<td class="{_text(status)}">{_text(_WORDS.get(status, status))}</td><td>{_text(value)}</td>'
-        f"<td>{_text(operator)} {_text(shown)}</td><td>{_text(text)}</td></tr>"
+        f"<td>{_text(operator)} {_text(shown)}</td><td class="said">{_text(text)}</td></tr>"
     )
 
 
