@@ -138,7 +138,7 @@ def _row(name: str, status: str, measurement: Mapping[str, Any], text: str, dept
     return (
         f'<tr><td style="padding-left:{depth * 1.5 + 0.8:g}rem">{_text(name)}</td>'
         f'<td class="{_text(status)}">{_text(_WORDS.get(status, status))}</td><td>{_text(value)}</td>'
-        f"<td>{_text(operator)} {_text(shown)}</td><td class="said">{_text(text)}</td></tr>"
+        f'<td>{_text(operator)} {_text(shown)}</td><td class="said">{_text(text)}</td></tr>'
     )
 
 
