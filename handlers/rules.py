@@ -148,7 +148,7 @@ class ReportRules(Rule):
     """Whether the program's name of an inspection tells the side of the board, where it is known."""
     misc_infos: dict[str, str] = {}
     """Other names for misc infos ("Work order" = "WO"); an empty one leaves it out."""
-    give_up_after: float = Field(default=600.0, ge=0)
+    give_up_after: float = Field(default=120.0, ge=0)
     """Seconds to wait for the message that tells the product, before the event becomes a dead letter."""
     hold_for_context: float = Field(default=0.0, ge=0, le=600)
     """Seconds to wait for the start of the work of a transaction, before doing without."""

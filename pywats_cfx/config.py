@@ -41,7 +41,8 @@ class AMQPConfig(BaseModel):
         exchange_type: its kind.
         declare_exchange: create the exchange if need be. False: it must exist.
         binding_keys: topics that the queue gets; ``#`` stands for all, ``*`` for one word.
-        prefetch: most messages that are taken and not yet acknowledged. They are held in memory.
+        prefetch: most messages that are taken and not yet acknowledged. They are held in memory. With the
+            journal in memory, those that wait for a retry or for their product count too.
         heartbeat: seconds after which a silent connection counts as lost; 0 for never.
         connect_timeout: seconds that a connection attempt may take.
         reconnect_initial_delay: seconds before the second attempt to connect; doubles from then on.
@@ -70,7 +71,7 @@ class AMQPConfig(BaseModel):
     exchange_type: Literal["topic", "fanout", "direct", "headers"] = "topic"
     declare_exchange: bool = True
     binding_keys: tuple[str, ...] = ("#",)
-    prefetch: int = Field(default=200, ge=1, le=65535)
+    prefetch: int = Field(default=1000, ge=1, le=65535)
     heartbeat: int = Field(default=30, ge=0, le=3600)
     connect_timeout: float = Field(default=10.0, gt=0)
     reconnect_initial_delay: float = Field(default=1.0, gt=0)

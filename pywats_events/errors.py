@@ -57,7 +57,7 @@ class NotReady(Exception):  # noqa: N818  # says a state, as DestinationUnavaila
         give_up_after: seconds after the event was received until it becomes a dead letter.
     """
 
-    def __init__(self, reason: str, *, facts: tuple[str, ...] = (), give_up_after: float = 600.0) -> None:
+    def __init__(self, reason: str, *, facts: tuple[str, ...] = (), give_up_after: float = 120.0) -> None:
         super().__init__(reason)
         self.facts = facts
         self.give_up_after = give_up_after
