@@ -98,7 +98,7 @@ def wats_client(settings: WatsSettings) -> AsyncWATS:
         retry_config=RetryConfig(max_attempts=1),
         verify=settings.verify,
         ca_file=settings.ca_file,
-        proxy=settings.proxy,
+        proxy=settings.proxy.get_secret_value() if settings.proxy is not None else None,
     )
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
+import ssl
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from handlers import Rules
 from pywats_cfx.config import CFXConfig
 
 #: Secrets may stand in files of their own: this key in place of that one.
 SECRET_FILES: Final = {"token_file": "token", "password_file": "password", "url_file": "url"}
+_OTHER_FILES: Final = frozenset({"ca_file", "cert_file", "key_file"})
+_SAME_SECRET: Final = {**SECRET_FILES, **{secret: file for file, secret in SECRET_FILES.items()}}
 
 
 class ConfigurationError(Exception):
@@ -50,14 +62,56 @@ class WatsSettings(Section):
         proxy: address of an HTTP proxy.
     """
 
-    url: str = Field(pattern=r"^https?://[^\s/]+")
+    url: str
     token: SecretStr
     requests_per_minute: int = Field(default=500, ge=1)
     connections: int = Field(default=16, ge=1, le=256)
     timeout: float = Field(default=30.0, gt=0)
     verify: bool = True
     ca_file: Path | None = None
-    proxy: str | None = None
+    proxy: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        _check_address(url, like="https://acme.wats.com")
+        if "@" in url:
+            raise ValueError("must not carry user and password: WATS takes a token")
+        return url
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is not None:
+            _check_address(proxy.get_secret_value(), like="http://proxy.factory.local:3128")
+        return proxy
+
+    @field_validator("token")
+    @classmethod
+    def _is_token(cls, token: SecretStr) -> SecretStr:
+        if re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()) is None:
+            raise ValueError("must be the text that WATS issued: not empty, no blanks or line ends in it")
+        return token
+
+    @field_validator("ca_file")
+    @classmethod
+    def _holds_certificates(cls, ca_file: Path | None) -> Path | None:
+        if ca_file is not None:
+            try:
+                ssl.create_default_context(cafile=ca_file)
+            except OSError:
+                raise ValueError(f"{ca_file} holds no certificates (PEM)") from None
+        return ca_file
+
+
+def _check_address(url: str, *, like: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or re.search(r"\s", url):
+        raise ValueError(f"should look like {like}")  # never what was given: it may hold a password
 
 
 class JournalSettings(Section):
@@ -126,12 +180,12 @@ class BridgeSettings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],  # noqa: ARG003  # the signature is given
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # see settings_of
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file."""
-        return env_settings, init_settings
+        """Take values as they are given: ``settings_of`` has brought file and environment together."""
+        return (init_settings,)
 
 
 def load(path: Path) -> BridgeSettings:
@@ -149,7 +203,10 @@ def rules_of(path: Path) -> Rules:
     Raises:
         ConfigurationError: they can't be read or used.
     """
-    rules = _sorted_by_section(_toml(path)).get("rules", {})
+    mistakes: list[str] = []
+    rules = _sorted_by_section(_toml(path), mistakes).get("rules", {})
+    if mistakes:
+        raise ConfigurationError(mistakes)
     try:
         return Rules.model_validate(rules)
     except ValidationError as error:
@@ -157,23 +214,28 @@ def rules_of(path: Path) -> Rules:
 
 
 def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
-    """Make settings of a configuration document.
+    """Make settings of a configuration document and the environment; the environment wins.
 
     Args:
         document: what stands in the file.
-        base: folder that relative paths of secret files start from.
+        base: folder that relative paths start from.
 
     Raises:
         ConfigurationError: it can't be used.
     """
     mistakes: list[str] = []
-    values = _sorted_by_section(_with_secrets(document, base, (), mistakes))
+    given = _merged(_sorted_by_section(document, mistakes), _environment(mistakes))
+    values = {
+        name: value if name == "rules" else _with_files(value, base, (name,), mistakes)
+        for name, value in given.items()
+    }
+    try:
+        settings = BridgeSettings(**values)
+    except ValidationError as error:
+        raise ConfigurationError([*mistakes, *_lines(error)]) from None
     if mistakes:
         raise ConfigurationError(mistakes)
-    try:
-        return BridgeSettings(**values)
-    except ValidationError as error:
-        raise ConfigurationError(list(_lines(error))) from None
+    return settings
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -187,30 +249,94 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
 
 
-def _sorted_by_section(document: Mapping[str, Any]) -> dict[str, Any]:
+def _sorted_by_section(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
     """Put the rules, which stand at the top of the file, into a section of their own."""
+    if "rules" in document:
+        mistakes.append("rules: no such key; stations, recipes and the other rules stand at the top")
     rules = {key: value for key, value in document.items() if key in Rules.model_fields}
     values = {key: value for key, value in document.items() if key not in rules}
     return {**values, "rules": rules} if rules else values
 
 
-def _with_secrets(
-    section: Mapping[str, Any], base: Path, where: tuple[str, ...], mistakes: list[str]
-) -> dict[str, Any]:
-    """Read the files that hold secrets."""
-    values: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            values[key] = _with_secrets(value, base, (*where, key), mistakes)
-        elif key in SECRET_FILES and where and isinstance(value, str):
-            try:
-                values[SECRET_FILES[key]] = (base / value).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not a text"
-                mistakes.append(f"{'.'.join((*where, key))}: {value} can't be read: {reason}")
+class _Environment(EnvSettingsSource):
+    """Environment variables; those of rules are called as they would stand in the file."""
+
+    def __init__(self) -> None:
+        super().__init__(BridgeSettings)
+        self.unreadable = ""
+        self._names = {self._place(name): name for name in self.env_vars}
+        self.env_vars = {place: self.env_vars[name] for place, name in self._names.items()}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        """Read JSON, and remember which variable holds none."""
+        try:
+            return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]
+        except ValueError:
+            place = next((place for place, given in self.env_vars.items() if given is value), field_name)
+            self.unreadable = self._names.get(place, place).upper()
+            raise
+
+    def _place(self, name: str) -> str:
+        prefix = self.env_prefix.lower()
+        key = name.removeprefix(prefix)
+        is_rule = key != name and key.partition("__")[0] in Rules.model_fields
+        return f"{prefix}rules__{key}" if is_rule else name
+
+
+def _environment(mistakes: list[str]) -> dict[str, Any]:
+    source = _Environment()
+    try:
+        return source()
+    except SettingsError:  # "from" it nothing: it quotes the value
+        mistakes.append(f"{source.unreadable}: is not JSON, which lists and tables in the environment are")
+        return {}
+
+
+def _merged(document: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the environment win, key by key; a secret wins over its file, and a file over its secret."""
+    values = {key: value for key, value in document.items() if _SAME_SECRET.get(key) not in environment}
+    for key, value in environment.items():
+        below = values.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            values[key] = _merged(below, value)
         else:
             values[key] = value
     return values
+
+
+def _with_files(value: Any, base: Path, where: tuple[str, ...], mistakes: list[str]) -> Any:
+    """Read the files that hold secrets; let the paths of other files start from the right folder."""
+    if not isinstance(value, Mapping):
+        return value
+    values: dict[str, Any] = {}
+    for key, inner in value.items():
+        if key in SECRET_FILES:
+            name = SECRET_FILES[key]
+            if name in value:
+                mistakes.append(f"{'.'.join((*where, key))}: {name} is given too: give one of them")
+            content = _content(inner, base, (*where, key), mistakes)
+            if content is not None:
+                values[name] = content
+            elif name != "url":
+                values[name] = "-"  # its mistake is told; it is not missing besides
+        elif key in _OTHER_FILES:
+            if _content(inner, base, (*where, key), mistakes) is not None:
+                values[key] = base / inner
+        else:
+            values[key] = _with_files(inner, base, (*where, key), mistakes)
+    return values
+
+
+def _content(path: Any, base: Path, where: tuple[str, ...], mistakes: list[str]) -> str | None:
+    if not isinstance(path, str):
+        mistakes.append(f"{'.'.join(where)}: should be the path of a file, in quotes")
+        return None
+    try:
+        return (base / path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        mistakes.append(f"{'.'.join(where)}: {path} can't be read: {reason}")
+        return None
 
 
 def _lines(error: ValidationError, *, prefix: tuple[str, ...] = ()) -> Iterator[str]:
@@ -223,6 +349,14 @@ def _lines(error: ValidationError, *, prefix: tuple[str, ...] = ()) -> Iterator[
                 yield f"{key}: is missing{_how_to_give(key)}"
             case "extra_forbidden":
                 yield f"{key}: no such key{_meant(location)}"
+            case "model_type" | "dict_type":
+                yield f"{key}: should be a table"
+            case "tuple_type" if _keys_at(location):
+                yield f"{key}: should be a list of tables, [[{key}]]"
+            case "tuple_type":
+                yield f"{key}: should be a list"
+            case "string_type":
+                yield f"{key}: should be text, in quotes"
             case _:
                 yield f"{key}: {fault['msg'].removeprefix('Value error, ')}"
 
@@ -236,8 +370,15 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 
 def _how_to_give(key: str) -> str:
-    if key == "wats.token":
-        return "; set it in the environment (PYWATS_BRIDGE_WATS__TOKEN) or name a file with wats.token_file"
+    match key:
+        case "wats":
+            return "; add [wats] with url and token"
+        case "wats.token":
+            return (
+                "; set PYWATS_BRIDGE_WATS__TOKEN in the environment, or wats.token_file to the path of a file"
+            )
+        case "cfx":
+            return "; add [cfx.amqp] with host, username and password of the broker"
     return ""
 
 
