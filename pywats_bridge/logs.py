@@ -25,7 +25,7 @@ def set_up(level: str = "info", *, stream: TextIO | None = None, colors: bool | 
         structlog.processors.TimeStamper(fmt="iso", utc=not for_people),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=True)]
+        [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
         if for_people
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
