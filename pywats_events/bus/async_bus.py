@@ -14,8 +14,10 @@ from uuid import uuid4
 import structlog
 
 from pywats_events.bus.dispatcher import Dispatcher, Settled
+from pywats_events.bus.failures import dead_letter, failure, log_unreadable, not_read
 from pywats_events.bus.intake import IntakeDesk, Observer
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
+from pywats_events.bus.transport_intake import TransportIntake
 from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventMetadata, EventType
 from pywats_events.handler import BaseHandler
@@ -32,7 +34,7 @@ from pywats_events.journal import (
 )
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.message import Adapter, RawMessage, Unreadable
-from pywats_events.policies import CircuitBreaker, DeadLetter, ErrorPolicy, RetryPolicy
+from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
 from pywats_events.transports.base import BaseTransport
 
 log = structlog.get_logger(__name__)
@@ -201,7 +203,7 @@ class AsyncEventBus:
         try:
             for transport in self._transports.values():
                 self._started.append(transport)
-                await transport.start(_TransportIntake(self, transport))
+                await transport.start(TransportIntake(self, transport))
         except BaseException:
             await self.stop(timeout=0.0)
             raise
@@ -352,8 +354,8 @@ class AsyncEventBus:
             for hook in self._event_hooks:
                 _call_hook(hook, event)
         for broken in unreadable:
-            _log_unreadable(broken, receipt)
-            self._tell(EventType.EVENT_DEAD_LETTER, None, _not_read(broken, receipt))
+            log_unreadable(broken, receipt)
+            self._tell(EventType.EVENT_DEAD_LETTER, None, not_read(broken, receipt))
 
     async def _note_settled(self, tries: Sequence[Settled], closed: Sequence[str]) -> None:
         for one in tries:
@@ -361,10 +363,10 @@ class AsyncEventBus:
             if one.error is not None and not _waits(one):
                 for hook in self._error_hooks:
                     _call_hook(hook, event, one.error)
-                self._tell(EventType.HANDLER_ERROR, event, _failure(one))
+                self._tell(EventType.HANDLER_ERROR, event, failure(one))
             if isinstance(one.verdict, Bury):
-                self._error_policy.dead_letter_queue.add(_dead_letter(one, one.verdict))
-                self._tell(EventType.EVENT_DEAD_LETTER, event, _failure(one))
+                self._error_policy.dead_letter_queue.add(dead_letter(one, one.verdict))
+                self._tell(EventType.EVENT_DEAD_LETTER, event, failure(one))
             self._wake_watchers(event.id)
         over = sum(isinstance(one.verdict, Completed | Bury) for one in tries)
         await self._desk.settled(closed, deliveries=over)
@@ -398,28 +400,6 @@ class AsyncEventBus:
         self._desk.tell(event)
 
 
-class _TransportIntake:
-    """The bus as one transport sees it (see ``transports.Intake``)."""
-
-    def __init__(self, bus: AsyncEventBus, transport: BaseTransport) -> None:
-        self._bus = bus
-        self._transport = transport
-
-    async def receive(self, message: RawMessage, *, adapter: Adapter | None = None) -> None:
-        await self._bus.receive(message, adapter or self._transport.adapter)
-
-    async def handled(self, event_id: str) -> None:
-        await self._bus.handled(event_id)
-
-    async def connected(self, transport: str, detail: str) -> None:
-        log.info("transport can receive", transport=transport, detail=detail)
-        self._bus.tell_of_transport(EventType.TRANSPORT_CONNECTED, transport, detail)
-
-    async def disconnected(self, transport: str, reason: str) -> None:
-        log.warning("transport can't receive for now", transport=transport, reason=reason)
-        self._bus.tell_of_transport(EventType.TRANSPORT_DISCONNECTED, transport, reason)
-
-
 def _was_tried(entry: Entry) -> bool:
     """Tell whether a try of this delivery is over; a reason is there from the first failed one on."""
     return entry.state not in (DeliveryState.PENDING, DeliveryState.IN_FLIGHT) or entry.error is not None
@@ -438,54 +418,8 @@ async def _end(transport: BaseTransport, step: Callable[[], Awaitable[None]]) ->
         log.exception("transport failed to end", transport=transport.name)
 
 
-def _log_unreadable(broken: Unreadable, receipt: Receipt) -> None:
-    log.error(
-        "message could not be read; it is a dead letter",
-        event_id=broken.id,
-        transport=receipt.raw.transport if receipt.raw else "",
-        source=broken.source,
-        message_name=broken.message_name,
-        reason=broken.reason,
-    )
-
-
-def _not_read(broken: Unreadable, receipt: Receipt) -> dict[str, Any]:
-    return {
-        "event_id": broken.id,
-        "transport": receipt.raw.transport if receipt.raw else "",
-        "source": broken.source,
-        "message_name": broken.message_name,
-        "handler": "",
-        "error": broken.error,
-        "reason": broken.reason,
-    }
-
-
 def _call_hook(hook: Callable[..., None], *arguments: Any) -> None:
     try:
         hook(*arguments)
     except Exception:
         log.exception("hook failed", hook=getattr(hook, "__qualname__", repr(hook)))
-
-
-def _failure(one: Settled) -> dict[str, Any]:
-    return {
-        "event_id": one.delivery.event.id,
-        "event_type": one.delivery.event.event_type.value,
-        "unit_id": one.delivery.event.key,
-        "handler": one.delivery.handler,
-        "error": type(one.error).__name__,
-        "reason": str(one.error),
-        "outcome": type(one.verdict).__name__,
-    }
-
-
-def _dead_letter(one: Settled, verdict: Bury) -> DeadLetter:
-    return DeadLetter(
-        id=one.delivery.id,
-        event=one.delivery.event,
-        handler=one.delivery.handler,
-        error=verdict.reason,
-        error_type=verdict.error,
-        attempts=one.delivery.attempts + 1,
-    )

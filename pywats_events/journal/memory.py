@@ -6,12 +6,12 @@ import asyncio
 import heapq
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from pywats_events.event import Event
+from pywats_events.journal.memory_rows import TIMED, Lane, Row, fits
 from pywats_events.journal.records import (
     Appended,
     Attempt,
@@ -31,76 +31,6 @@ from pywats_events.journal.records import (
     Verdict,
 )
 from pywats_events.message import Unreadable
-
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """One delivery, or one message that nobody could read (then without event and handler)."""
-
-    seq: int
-    id: str
-    state: DeliveryState
-    event: Event | None
-    handler: str
-    source: str
-    message_name: str | None
-    message_id: str | None
-    first_seen: datetime
-    changed: datetime
-    error: str | None = None
-    reason: str | None = None
-    rule: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    tries: int = 0
-    attempts: tuple[Attempt, ...] = ()
-    due: datetime | None = None
-    parked_on: tuple[str, ...] = ()
-    claim: int = 0
-    lane: _Lane | None = None
-
-    def to_entry(self) -> Entry:
-        return Entry(
-            id=self.id,
-            state=self.state,
-            event=self.event,
-            handler=self.handler,
-            error=self.error,
-            reason=self.reason,
-            rule=self.rule,
-            detail=self.detail,
-            attempts=self.attempts,
-            first_seen=self.first_seen,
-            changed=self.changed,
-            retry_at=self.due if self.state in _TIMED else None,
-            parked_on=self.parked_on,
-            message_id=self.message_id,
-            source=self.source,
-            message_name=self.message_name,
-        )
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """The unsettled deliveries of one handler and key, oldest first. One of them at most is in flight."""
-
-    key: tuple[str, str]
-    rows: deque[_Row] = field(default_factory=deque)
-    in_flight: _Row | None = None
-
-    @property
-    def ready(self) -> _Row | None:
-        """The delivery that may be claimed."""
-        head = self.rows[0]
-        return head if self.in_flight is None and head.state is DeliveryState.PENDING else None
-
-    def insert(self, row: _Row) -> None:
-        if not self.rows or self.rows[-1].seq < row.seq:
-            self.rows.append(row)
-        else:  # a replayed one goes back to its place
-            self.rows.insert(next(at for at, other in enumerate(self.rows) if other.seq > row.seq), row)
-
-
-_TIMED = frozenset({DeliveryState.WAITING, DeliveryState.PARKED})
 
 
 class MemoryJournal:
@@ -128,12 +58,12 @@ class MemoryJournal:
         self._keep_dead = keep_dead
         self._keep_facts = keep_facts
         self._seq = count(1)
-        self._rows: dict[str, _Row] = {}
-        self._of_event: defaultdict[str, list[_Row]] = defaultdict(list)
+        self._rows: dict[str, Row] = {}
+        self._of_event: defaultdict[str, list[Row]] = defaultdict(list)
         self._open_of: dict[str, set[str]] = {}  # event id -> ids of its unsettled deliveries
         self._known: OrderedDict[str, None] = OrderedDict()  # event ids, oldest first
-        self._lanes: dict[tuple[str, str], _Lane] = {}
-        self._in_flight: dict[str, _Row] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._in_flight: dict[str, Row] = {}
         self._ready: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)  # handler -> heap
         self._timers: list[tuple[datetime, int, str]] = []  # heap
         self._parked: defaultdict[str, set[str]] = defaultdict(set)
@@ -202,9 +132,9 @@ class MemoryJournal:
             if oldest in self._open_of:  # what is open is known whatever its age
                 self._known[oldest] = None
 
-    def _row(self, event: Event, handler: str, message_id: str | None, now: datetime) -> _Row:
+    def _row(self, event: Event, handler: str, message_id: str | None, now: datetime) -> Row:
         seq = next(self._seq)
-        row = _Row(
+        row = Row(
             seq=seq,
             id=str(seq),
             state=DeliveryState.PENDING,
@@ -226,7 +156,7 @@ class MemoryJournal:
 
     def _add_unreadable(self, broken: Unreadable, message_id: str | None, now: datetime) -> None:
         seq = next(self._seq)
-        row = _Row(
+        row = Row(
             seq=seq,
             id=str(seq),
             state=DeliveryState.DEAD,
@@ -249,22 +179,22 @@ class MemoryJournal:
 
     # --- lanes: the order of one handler and key ---------------------------------------------------------
 
-    def _enqueue(self, row: _Row, event: Event) -> None:
+    def _enqueue(self, row: Row, event: Event) -> None:
         key = (row.handler, event.key)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(key)
+            lane = self._lanes[key] = Lane(key)
         row.lane = lane
         lane.insert(row)
         if lane.rows[0] is row:
             self._offer(lane)
 
-    def _offer(self, lane: _Lane) -> None:
+    def _offer(self, lane: Lane) -> None:
         row = lane.ready
         if row is not None:
             heapq.heappush(self._ready[row.handler], (row.seq, row.id))
 
-    def _leave_lane(self, row: _Row) -> None:
+    def _leave_lane(self, row: Row) -> None:
         lane, row.lane = row.lane, None
         if lane is None:
             return
@@ -274,19 +204,19 @@ class MemoryJournal:
         else:
             del self._lanes[lane.key]
 
-    def _land(self, row: _Row) -> None:
+    def _land(self, row: Row) -> None:
         """Note that a delivery is in flight no more."""
         row.due = None
         self._in_flight.pop(row.id, None)
         if row.lane is not None and row.lane.in_flight is row:
             row.lane.in_flight = None
 
-    def _set_state(self, row: _Row, state: DeliveryState, now: datetime) -> None:
+    def _set_state(self, row: Row, state: DeliveryState, now: datetime) -> None:
         self._counts[row.handler][row.state] -= 1
         self._counts[row.handler][state] += 1
         row.state, row.changed = state, now
 
-    def _free(self, row: _Row, now: datetime) -> None:
+    def _free(self, row: Row, now: datetime) -> None:
         self._unpark_row(row)
         self._land(row)
         self._set_state(row, DeliveryState.PENDING, now)
@@ -325,14 +255,14 @@ class MemoryJournal:
         while self._timers and self._timers[0][0] <= now:
             due, _, row_id = heapq.heappop(self._timers)
             timed = self._rows.get(row_id)
-            if timed and timed.due == due and timed.state in _TIMED:
+            if timed and timed.due == due and timed.state in TIMED:
                 self._free(timed, now)
 
-    def _wake_at(self, row: _Row, due: datetime) -> None:
+    def _wake_at(self, row: Row, due: datetime) -> None:
         row.due = due
         heapq.heappush(self._timers, (due, row.seq, row.id))
 
-    def _held(self, delivery: Delivery) -> _Row | None:
+    def _held(self, delivery: Delivery) -> Row | None:
         """Give the row of a claim that still holds; None when its lease ended."""
         row = self._in_flight.get(delivery.id)
         return row if row is not None and row.claim == delivery.claim else None
@@ -360,7 +290,7 @@ class MemoryJournal:
         self._changed.set()
         return closed
 
-    def _apply(self, row: _Row, verdict: Verdict, now: datetime) -> None:
+    def _apply(self, row: Row, verdict: Verdict, now: datetime) -> None:
         self._land(row)
         match verdict:
             case Completed(detail=detail, rule=rule):
@@ -384,12 +314,12 @@ class MemoryJournal:
                 self._set_state(row, DeliveryState.PENDING, now)
 
     @staticmethod
-    def _note_failure(row: _Row, error: str, reason: str, now: datetime) -> None:
+    def _note_failure(row: Row, error: str, reason: str, now: datetime) -> None:
         row.tries += 1
         row.error, row.reason = error, reason
         row.attempts = (*row.attempts, Attempt(now, error, reason))
 
-    def _close(self, row: _Row, now: datetime) -> bool:
+    def _close(self, row: Row, now: datetime) -> bool:
         """Take a settled delivery off the open ones; tell whether its event has no other open one."""
         self._leave_lane(row)
         if row.state is DeliveryState.DEAD:
@@ -404,26 +334,26 @@ class MemoryJournal:
         del self._open_of[event_id]
         return True
 
-    def _retire(self, row: _Row) -> None:
+    def _retire(self, row: Row) -> None:
         """Keep a settled delivery to be looked at, and forget the oldest such ones."""
         self._drop_raw(row)
         self._settled.append(row.id)
         while len(self._settled) > self._keep_settled:
             self._forget(self._rows.pop(self._settled.popleft()))
 
-    def _note_dead(self, row: _Row, now: datetime) -> None:
+    def _note_dead(self, row: Row, now: datetime) -> None:
         self._dead[row.id] = None
         while len(self._dead) > self._keep_dead:
             oldest = self._rows[next(iter(self._dead))]
             self._put_away(oldest, f"the journal in memory keeps {self._keep_dead} dead letters", now)
 
-    def _put_away(self, row: _Row, reason: str, now: datetime) -> None:
+    def _put_away(self, row: Row, reason: str, now: datetime) -> None:
         self._dead.pop(row.id, None)
         row.rule = reason
         self._set_state(row, DeliveryState.DISCARDED, now)
         self._retire(row)
 
-    def _drop_raw(self, row: _Row) -> None:
+    def _drop_raw(self, row: Row) -> None:
         if row.message_id is None:
             return
         self._raw_users[row.message_id] -= 1
@@ -431,7 +361,7 @@ class MemoryJournal:
             del self._raw_users[row.message_id]
             self._raw.pop(row.message_id, None)
 
-    def _forget(self, row: _Row) -> None:
+    def _forget(self, row: Row) -> None:
         if row.event is None:
             return
         others = self._of_event[row.event.id]
@@ -441,7 +371,7 @@ class MemoryJournal:
 
     # --- parking, facts ----------------------------------------------------------------------------------
 
-    def _unpark_row(self, row: _Row) -> None:
+    def _unpark_row(self, row: Row) -> None:
         for name in row.parked_on:
             waiting = self._parked.get(name)
             if waiting:
@@ -510,18 +440,18 @@ class MemoryJournal:
         """Find deliveries and unreadable messages, oldest first."""
         return [row.to_entry() for row in self._found(query)]
 
-    def _found(self, query: Query) -> list[_Row]:
-        found: list[_Row] = []
+    def _found(self, query: Query) -> list[Row]:
+        found: list[Row] = []
         for row in self._candidates(query):
             if len(found) >= query.limit:
                 break
-            if _fits(row, query):
+            if fits(row, query):
                 found.append(row)
         return found
 
-    def _candidates(self, query: Query) -> Iterator[_Row]:
+    def _candidates(self, query: Query) -> Iterator[Row]:
         after = int(query.after) if query.after else 0
-        rows: Iterable[_Row]
+        rows: Iterable[Row]
         if query.ids:
             chosen = (self._rows[row_id] for row_id in set(query.ids) if row_id in self._rows)
             rows = sorted(chosen, key=lambda row: row.seq)
@@ -560,26 +490,3 @@ class MemoryJournal:
                 await self._changed.wait()
         except TimeoutError:
             return
-
-
-def _fits(row: _Row, query: Query) -> bool:
-    event = row.event
-    return (
-        (not query.states or row.state in query.states)
-        and (query.handler is None or row.handler == query.handler)
-        and (query.event_type is None or (event is not None and event.event_type == query.event_type))
-        and (query.event_id is None or (event is not None and event.id == query.event_id))
-        and (query.key is None or (event is not None and event.key == query.key))
-        and (query.source is None or row.source == query.source)
-        and (query.error is None or row.error == query.error)
-        and (query.message_name is None or row.message_name == query.message_name)
-        and (query.since is None or row.first_seen >= query.since)
-        and (query.before is None or row.first_seen < query.before)
-        and (query.text is None or _mentions(row, query.text.casefold()))
-    )
-
-
-def _mentions(row: _Row, text: str) -> bool:
-    event = row.event
-    places = (row.source, row.message_name, row.reason, *((event.key, event.id) if event else ()))
-    return any(text in place.casefold() for place in places if place)

@@ -1,0 +1,108 @@
+"""The rows of the journal in memory, the lanes they wait in, and how they are found."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pywats_events.event import Event
+from pywats_events.journal.records import Attempt, DeliveryState, Entry, Query
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One delivery, or one message that nobody could read (then without event and handler)."""
+
+    seq: int
+    id: str
+    state: DeliveryState
+    event: Event | None
+    handler: str
+    source: str
+    message_name: str | None
+    message_id: str | None
+    first_seen: datetime
+    changed: datetime
+    error: str | None = None
+    reason: str | None = None
+    rule: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    tries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    due: datetime | None = None
+    parked_on: tuple[str, ...] = ()
+    claim: int = 0
+    lane: Lane | None = None
+
+    def to_entry(self) -> Entry:
+        """Give it as a search shows it."""
+        return Entry(
+            id=self.id,
+            state=self.state,
+            event=self.event,
+            handler=self.handler,
+            error=self.error,
+            reason=self.reason,
+            rule=self.rule,
+            detail=self.detail,
+            attempts=self.attempts,
+            first_seen=self.first_seen,
+            changed=self.changed,
+            retry_at=self.due if self.state in TIMED else None,
+            parked_on=self.parked_on,
+            message_id=self.message_id,
+            source=self.source,
+            message_name=self.message_name,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The unsettled deliveries of one handler and key, oldest first. One of them at most is in flight."""
+
+    key: tuple[str, str]
+    rows: deque[Row] = field(default_factory=deque)
+    in_flight: Row | None = None
+
+    @property
+    def ready(self) -> Row | None:
+        """The delivery that may be claimed."""
+        head = self.rows[0]
+        return head if self.in_flight is None and head.state is DeliveryState.PENDING else None
+
+    def insert(self, row: Row) -> None:
+        """Put it in its place."""
+        if not self.rows or self.rows[-1].seq < row.seq:
+            self.rows.append(row)
+        else:  # a replayed one goes back to its place
+            self.rows.insert(next(at for at, other in enumerate(self.rows) if other.seq > row.seq), row)
+
+
+TIMED = frozenset({DeliveryState.WAITING, DeliveryState.PARKED})
+
+
+def fits(row: Row, query: Query) -> bool:
+    """Tell whether a query means this row."""
+    event = row.event
+    return (
+        (not query.states or row.state in query.states)
+        and (query.handler is None or row.handler == query.handler)
+        and (query.event_type is None or (event is not None and event.event_type == query.event_type))
+        and (query.event_id is None or (event is not None and event.id == query.event_id))
+        and (query.key is None or (event is not None and event.key == query.key))
+        and (query.source is None or row.source == query.source)
+        and (query.error is None or row.error == query.error)
+        and (query.message_name is None or row.message_name == query.message_name)
+        and (query.since is None or row.first_seen >= query.since)
+        and (query.before is None or row.first_seen < query.before)
+        and (query.text is None or _mentions(row, query.text.casefold()))
+    )
+
+
+def _mentions(row: Row, text: str) -> bool:
+    event = row.event
+    places = (row.source, row.message_name, row.reason, *((event.key, event.id) if event else ()))
+    return any(text in place.casefold() for place in places if place)
