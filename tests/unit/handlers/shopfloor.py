@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from handlers import Rules, UnitContext, build_report, facts_of
 from pywats_events.event import Event, EventMetadata, EventType
@@ -123,7 +123,7 @@ def check(report):
     """Refuse a report that WATS would refuse."""
     for schema in _schemas():
         faults = [
-            f"{'/'.join(map(str, fault.path))}: {fault.message}" for fault in schema.iter_errors(report)
+            f"{'/'.join(map(str, fault.instance_path))}: {fault.message}" for fault in schema.iter_errors(report)
         ]
         assert not faults
 

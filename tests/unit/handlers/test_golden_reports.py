@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 from shopfloor import SHARED_SCHEMA, built, event, rules
 
 from pywats_events.event import EventType
