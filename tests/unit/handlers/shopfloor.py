@@ -123,7 +123,8 @@ def check(report):
     """Refuse a report that WATS would refuse."""
     for schema in _schemas():
         faults = [
-            f"{'/'.join(map(str, fault.instance_path))}: {fault.message}" for fault in schema.iter_errors(report)
+            f"{'/'.join(map(str, fault.instance_path))}: {fault.message}"
+            for fault in schema.iter_errors(report)
         ]
         assert not faults
 
