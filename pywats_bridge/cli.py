@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 from rich.json import JSON
+from rich.text import Text
 
 from pywats_bridge import __version__, logs
 from pywats_bridge.preview import EXAMPLE_RULES, Outlook
@@ -85,14 +86,16 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = _settings(config)
     logs.set_up("error")
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[green]ok[/]    configuration {config}: valid")
+
+    def say(text: str, *, good: bool = True) -> None:
+        console.print("[green]ok[/]   " if good else "[red]wrong[/]", end=" ")
+        console.print(" ".join(text.split()), markup=False)
 
     async def show() -> bool:
         good = True
+        say(f"configuration {config}: valid")
         async for finding in look(settings):
-            mark = "[green]ok[/]   " if finding.good else "[red]wrong[/]"
-            console.print(mark, end=" ")
-            console.print(f"{finding.what}: {finding.said}", markup=False)
+            say(f"{finding.what}: {finding.said}", good=finding.good)
             good = good and finding.good
         return good
 
@@ -132,13 +135,16 @@ def convert(
     console = Console(highlight=False, soft_wrap=True)
 
     async def show() -> bool:
-        good = True
+        good, nothing = True, True
         async for part in convert_sources(sources, rules):
+            nothing = False
             if as_json:
                 typer.echo(json.dumps(_document(part), ensure_ascii=False))
             else:
                 _show(part, console)
             good = good and isinstance(part, Outlook) and not part.is_fault
+        if nothing and not as_json:
+            console.print("an empty list: no message, no event")
         return good
 
     if not _run(show()):
@@ -147,11 +153,13 @@ def convert(
 
 def _show(part: Outlook | Unreadable, console: Console) -> None:
     if isinstance(part, Unreadable):
-        console.rule(f"[red]unreadable[/] {part.message_name or ''}", align="left")
+        console.rule(Text(f"unreadable {part.message_name or ''}", "red"), align="left")
+        console.print(f"source {part.source}", style="dim", markup=False)
         console.print(f"dead letter: {part.reason}", style="red", markup=False)
         return
     event = part.event
-    console.rule(f"[bold]{event.event_type.value}[/] {event.metadata.message_name or ''}", align="left")
+    title = Text(event.event_type.value, "bold").append(f" {event.metadata.message_name or ''}", "not bold")
+    console.rule(title, align="left")
     console.print(f"event {event.id}  key {event.key}  source {event.source}", style="dim", markup=False)
     console.print(JSON.from_data(event.payload))
     if part.reason:
@@ -165,7 +173,12 @@ def _show(part: Outlook | Unreadable, console: Console) -> None:
 
 def _document(part: Outlook | Unreadable) -> dict[str, Any]:
     if isinstance(part, Unreadable):
-        return {"unreadable": part.reason, "error": part.error, "message": part.message_name}
+        return {
+            "unreadable": part.reason,
+            "error": part.error,
+            "message": part.message_name,
+            "source": part.source,
+        }
     return {
         "event": part.event.to_cloudevent(),
         "calls": [{"method": call.method, "path": call.path, "body": dict(call.body)} for call in part.calls],

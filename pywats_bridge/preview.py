@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+
+import structlog
 
 from handlers import Rules, facts_of
 from pywats_api.asset import Asset, AssetLogEntry, AssetType
@@ -131,10 +135,27 @@ def wats_calls(events: Sequence[Event]) -> Iterator[str]:
     async def collect() -> list[Outlook]:
         return [outlook async for outlook in preview(events, EXAMPLE_RULES)]
 
-    for outlook in asyncio.run(collect()):
+    with _logs_off_the_page():
+        outlooks = asyncio.run(collect())
+    for outlook in outlooks:
         if outlook.reason:
             yield outlook.reason
         for call in outlook.calls:
             body = json.dumps(call.body, ensure_ascii=False, indent=2)
             notes = "".join(f"\n# {note}" for note in outlook.notes)
             yield f"{call.method} {call.path}\n{body}{notes}"
+
+
+@contextmanager
+def _logs_off_the_page() -> Iterator[None]:
+    """Let handlers log errors only, and not to standard output: there a program may be reading."""
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger("error"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
