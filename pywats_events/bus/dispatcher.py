@@ -179,6 +179,8 @@ class Dispatcher:
             room = free - claimed if breaker is None else breaker.room(free - claimed)
             if room <= 0:
                 continue
+            # also for no names at all: a claim tells the journal that we have seen what has changed so far,
+            # without which ``wait_ready`` would return at once as long as every destination is down
             deliveries = await self._journal.claim(
                 limit=room, now=_now(), lease_seconds=LEASE, handlers=names
             )

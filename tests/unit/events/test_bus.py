@@ -424,6 +424,35 @@ async def test_an_outage_of_one_destination_is_not_anothers(outage):
     assert len(handler.seen) < 4 + 1
 
 
+class CountingJournal(MemoryJournal):
+    """Counts how often it is asked whether something is ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def wait_ready(self, *, now, timeout):  # noqa: ASYNC109, D102
+        self.asked += 1
+        await super().wait_ready(now=now, timeout=timeout)
+
+
+async def test_an_outage_of_the_only_destination_costs_no_processor_time(clock, quick):
+    """While all that waits is for a destination that is down, the bus sleeps and does not spin."""
+    journal = CountingJournal()
+    breaker = CircuitBreaker(failure_threshold=1, reset_timeout=3600, clock=clock)
+    policy = ErrorPolicy(circuit_breaker=breaker)
+    down = Scripted(DestinationUnavailable("WATS", "down"), destination="WATS")
+    async with AsyncEventBus(journal=journal, retry_policy=quick, error_policy=policy) as bus:
+        bus.subscribe(down)
+        for number in range(5):
+            await bus.publish(result_of(f"U{number}"))
+        await bus.drain()
+        asked = journal.asked
+        for _ in range(200):  # as many turns of the loop; a bus that spins asks in each
+            await asyncio.sleep(0)
+        assert journal.asked - asked < 10
+
+
 async def test_a_bad_event_does_not_open_the_breaker(outage):
     """Errors of the event or of the handler's code say nothing of the destination."""
     errors = [KeyError("x"), ValueError("x"), TypeError("x"), PermanentError("x"), AttributeError("x")]
