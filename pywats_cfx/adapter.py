@@ -32,7 +32,6 @@ from pywats_cfx.messages import (
     WorkCompleted,
     WorkStarted,
 )
-from pywats_cfx.messages.wire import CFXMessage
 from pywats_events.event import Event, EventType
 from pywats_events.message import RawMessage, Unreadable
 
@@ -55,13 +54,23 @@ _MAPPINGS: Final[dict[type, Callable[[Any, Origin], Iterable[Event | Unreadable]
     WorkStarted: flow.work_started,
 }
 
+#: What a message is about; without it there is nothing to tell.
+_SUBJECTS: Final[dict[type, str]] = {
+    FaultOccurred: "Fault",
+    MaterialsInstalled: "InstalledMaterials",
+    UnitsDisqualified: "Units",
+    UnitsInspected: "InspectedUnits",
+    UnitsPersonalized: "PersonalizedUnits",
+    UnitsTested: "TestedUnits",
+}
+
 
 class CFXAdapter:
     """Makes events of CFX messages. Pure: no I/O, no clock, the same answer for the same message.
 
-    A message that has no event type of its own becomes a CUSTOM event with its body as payload, and so does
-    one of ours that names nothing (a list of units that is empty); the latter says so in ``note``. An empty
-    list of envelopes holds no message and gives no event.
+    A message that has no event type of its own becomes a CUSTOM event with its body as payload. One of ours
+    that names nothing (its list of units is missing or empty) can't be told from one whose field is misspelt,
+    so it is unreadable and names the field. An empty list of envelopes holds no message and gives no event.
 
     Args:
         limits: how much one message may ask of us.
@@ -123,18 +132,12 @@ def _mapped(envelope: CFXEnvelope, origin: Origin) -> Iterator[Event | Unreadabl
         nothing = False
         yield made
     if nothing:
-        yield _custom(envelope, origin, note=_says_nothing(message))
+        field = _SUBJECTS.get(type(message), "")
+        yield origin.unreadable(field, "is missing or empty, so the message says nothing")
 
 
-def _says_nothing(message: CFXMessage | UnknownMessage) -> str:
-    return f"{type(message).__name__} names nothing that an event could be made of"
-
-
-def _custom(envelope: CFXEnvelope, origin: Origin, *, note: str | None = None) -> Event:
-    payload = plain(envelope.body)
-    if note is not None:
-        payload["note"] = note
-    return origin.event(EventType.CUSTOM, payload, key=origin.source)
+def _custom(envelope: CFXEnvelope, origin: Origin) -> Event:
+    return origin.event(EventType.CUSTOM, plain(envelope.body), key=origin.source)
 
 
 def _unreadable(error: CFXDecodeError, raw: RawMessage) -> Unreadable:

@@ -127,12 +127,13 @@ def test_a_unit_without_identifier_is_named_and_the_others_go_on():
     assert [each.id for each in mapped("UnitsTested", units({}))] != [second.id]
 
 
-def test_no_units_are_told_not_lost():
-    """A message of results without units becomes a custom event that says so."""
-    (event,) = events("UnitsTested", units())
-    assert event.event_type is EventType.CUSTOM
-    assert event.payload["note"] == "UnitsTested names nothing that an event could be made of"
-    assert event.metadata.message_name == "CFX.Production.TestAndInspection.UnitsTested"
+@pytest.mark.parametrize("body", [units(), {"TestedUnits": None}, {}, {"Units": [{"UnitIdentifier": "A"}]}])
+def test_results_without_units_are_a_dead_letter_that_names_the_field(body):
+    """An empty list can't be told from a misspelt one, so somebody has to look at it."""
+    (nothing,) = mapped("UnitsTested", body)
+    assert isinstance(nothing, Unreadable)
+    assert "MessageBody.TestedUnits is missing or empty" in nothing.reason
+    assert nothing.message_name == "CFX.Production.TestAndInspection.UnitsTested"
 
 
 def test_a_number_keeps_value_limits_and_units():
