@@ -74,6 +74,9 @@ def demo(
     """Watch a simulated SMT line become reports in a local WATS: no broker, no account, nothing to set up."""
     from pywats_bridge.demo import demo as run_demo  # noqa: PLC0415  # only the demo needs a server
 
+    if db is not None and db.exists():
+        typer.echo(f"{db}: is there already; the demo counts reports, so it needs a new file", err=True)
+        raise typer.Exit(EXIT_USAGE)
     if not _run(run_demo(seconds=seconds, seed=seed, db=db)):
         raise typer.Exit(EXIT_FAILED)
 

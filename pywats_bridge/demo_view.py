@@ -171,12 +171,12 @@ def _sums(outcome: Outcome) -> Table:
     repeats = sum(stats.duplicates.values())
     rows = {
         "messages": f"{_received(stats)} received, of {truth.messages} sent",
-        "repeats": f"{repeats} events of {truth.duplicates} messages that were sent twice; none was doubled",
+        "repeats": f"{repeats} events (messages sent twice: {truth.duplicates}); none was doubled",
         "events": f"{stats.events}, of which {stats.unwanted} told only what others need, or had no handler",
-        "reports in WATS": f"{reports}, {failed} of them about failed units",
+        "reports in WATS": f"{reports} (of failed units: {failed})",
         "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards marked bad make no report)",
-        "faults logged": f"{outcome.faults_logged} lines, of {truth.faults} faults that came and went",
-        "dead letters": f"{len(outcome.dead)}, for {truth.bad_messages} messages sent broken on purpose",
+        "faults logged": f"{outcome.faults_logged} lines in the assets' logs (faults that came and went: {truth.faults})",
+        "dead letters": f"{len(outcome.dead)} (messages sent broken on purpose: {truth.bad_messages})",
         "took": f"{outcome.seconds:.0f} s",
     }
     table = Table.grid(padding=(0, 2))
