@@ -133,7 +133,7 @@ async def demo(*, seconds: float, seed: int, db: Path | None) -> bool:
 
 def _steps(seconds: float, seed: int, truth: Truth) -> list[Step]:
     panels = max(1, round(seconds * _PANELS_PER_SECOND))
-    line = SmtLine(seed=seed, panels=panels, bad_every=60, duplicate_every=40)
+    line = SmtLine(seed=seed, panels=panels, bad_every=45, duplicate_every=40)
     length = timedelta(seconds=sum(step.delay for step in line.steps()))
     # the last message is of now: a test that starts in the future would be quarantined
     return list(replace(line, start=datetime.now(UTC) - length).steps(truth))

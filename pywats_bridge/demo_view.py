@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pywats_bridge.demo import Outcome
 
 _LINES: Final = 8
+_DEAD_SHOWN: Final = 6
 _COLORS: Final = {"passed": "green", "failed": "red", "skipped": "yellow"}
 #: Seconds between two lines where no terminal shows a live page.
 _LINE_EVERY: Final = 5.0
@@ -135,9 +136,11 @@ def show_summary(outcome: Outcome, *, where: str) -> None:
     console.print()
     console.print(_stations(outcome))
     console.print(_sums(outcome))
-    for entry in outcome.dead:
+    for entry in outcome.dead[:_DEAD_SHOWN]:
         said = f"dead letter from {entry.source or '?'}: {entry.reason}"
         console.print(Text(_cut(said), style="yellow"))
+    if len(outcome.dead) > _DEAD_SHOWN:
+        console.print(Text(f"and {len(outcome.dead) - _DEAD_SHOWN} more dead letters", style="yellow"))
     losses = outcome.losses()
     for loss in losses:
         console.print(Text(f"LOST OR DOUBLED: {loss}", style="bold red"))
@@ -175,7 +178,7 @@ def _sums(outcome: Outcome) -> Table:
         "events": f"{stats.events}, of which {stats.unwanted} told only what others need, or had no handler",
         "reports in WATS": f"{reports} (of failed units: {failed})",
         "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards marked bad make no report)",
-        "faults logged": f"{outcome.faults_logged} lines in the assets' logs (faults that came and went: {truth.faults})",
+        "faults logged": f"{outcome.faults_logged} lines in assets' logs (faults that came and went: {truth.faults})",
         "dead letters": f"{len(outcome.dead)} (messages sent broken on purpose: {truth.bad_messages})",
         "took": f"{outcome.seconds:.0f} s",
     }
