@@ -178,7 +178,7 @@ def _sums(outcome: Outcome) -> Table:
         "events": f"{stats.events}, of which {stats.unwanted} told only what others need, or had no handler",
         "reports in WATS": f"{reports} (of failed units: {failed})",
         "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards marked bad make no report)",
-        "faults logged": f"{outcome.faults_logged} lines in assets' logs (faults that came and went: {truth.faults})",
+        "faults logged": f"{outcome.faults_logged} lines (faults that came and went: {truth.faults})",
         "dead letters": f"{len(outcome.dead)} (messages sent broken on purpose: {truth.bad_messages})",
         "took": f"{outcome.seconds:.0f} s",
     }
