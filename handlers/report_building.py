@@ -276,7 +276,7 @@ def _overall_step(payload: TestResultEvent, event: Event, letter: StepStatus) ->
             said = word
         reason = unreadable(said)
     else:
-        reason = f"the station said {said or payload.result.value}, and none of the tests that it tells of did"
+        reason = f"the station said {said or payload.result.value}, and none of its tests did"
     return Step(
         name="Overall result",
         step_type="ET_PFT",
