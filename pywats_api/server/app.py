@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from pywats_api.server import asset_routes, local_routes, pages, report_routes
@@ -15,7 +15,7 @@ from pywats_api.server.documents import Refused
 from pywats_api.server.gate import Gate
 from pywats_api.server.knobs import Knobs
 from pywats_api.server.processes import DEFAULT_PROCESSES, FAIL_CODES
-from pywats_api.server.requests import TooLarge, answer_refused, answer_too_large
+from pywats_api.server.requests import TooLarge, answer_gone, answer_refused, answer_too_large
 from pywats_api.server.state import State
 
 
@@ -57,6 +57,7 @@ def create_app(
     app.add_middleware(Gate, knobs=state.knobs, token=token)
     app.add_exception_handler(Refused, answer_refused)
     app.add_exception_handler(TooLarge, answer_too_large)
+    app.add_exception_handler(ClientDisconnect, answer_gone)
     app.add_exception_handler(Exception, _answer_failed)
     for module in (report_routes, asset_routes, local_routes, pages):
         app.include_router(module.router)

@@ -69,3 +69,8 @@ async def answer_too_large(_: Request, __: Exception) -> JSONResponse:
 def not_found(what: str) -> JSONResponse:
     """404 for a thing."""
     return JSONResponse({"Message": f"{what} does not exist."}, status_code=404)
+
+
+async def answer_gone(_: Request, __: Exception) -> JSONResponse:
+    """Nobody hears it: the sender went away in the middle of its body. Nothing was stored."""
+    return JSONResponse({"Message": "The request was not complete."}, status_code=400)

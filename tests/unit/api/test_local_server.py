@@ -1,5 +1,7 @@
 """The local server's own surface: knobs, records of what came, pages, command line."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -153,3 +155,22 @@ def test_command_line_explains_itself(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "--throttle" in capsys.readouterr().out
+
+
+async def test_a_sender_that_goes_away_is_no_fault_of_the_server(server, http, caplog):
+    """A connection that ends in the middle of a body stores nothing and logs no error."""
+    port = int(server.url.rsplit(":", 1)[1])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = [
+        "POST /api/Report/WSJF HTTP/1.1",
+        "Host: x",
+        f"Authorization: Basic {TOKEN}",
+        "Content-Length: 500",
+    ]
+    writer.write("\r\n".join([*head, "", '{"id": ']).encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await http.get("/local/counts")).json()["received"] == 0
+    await server.stop()  # waits for the requests under way
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
