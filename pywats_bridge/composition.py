@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -74,8 +75,13 @@ class Bridge:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.bus.stop(timeout=self._stop_timeout)
-        await self.api.aclose()
+        try:
+            await self.bus.stop(timeout=self._stop_timeout)
+        except asyncio.CancelledError:  # told to end a second time
+            await self.bus.stop(timeout=0)
+            raise
+        finally:
+            await self.api.aclose()
 
 
 class WatsSink(ReportSink, AssetSink, Protocol):
