@@ -198,17 +198,17 @@ def load(path: Path) -> BridgeSettings:
 
 
 def rules_of(path: Path) -> Rules:
-    """Read only the rules of a configuration, for what needs no server and no secret.
+    """Read only the rules, of file and environment, for what needs no server and no secret.
 
     Raises:
         ConfigurationError: they can't be read or used.
     """
     mistakes: list[str] = []
-    rules = _sorted_by_section(_toml(path), mistakes).get("rules", {})
+    given = _merged(_sorted_by_section(_toml(path), mistakes), _environment(mistakes))
     if mistakes:
         raise ConfigurationError(mistakes)
     try:
-        return Rules.model_validate(rules)
+        return Rules.model_validate(given.get("rules", {}))
     except ValidationError as error:
         raise ConfigurationError(list(_lines(error, prefix=("rules",)))) from None
 

@@ -117,6 +117,14 @@ def test_rules_can_be_read_alone(tmp_path):
     assert refused.value.mistakes == ["recipes[1].recipe: is missing"]
 
 
+def test_rules_alone_are_those_of_the_environment_too(tmp_path, monkeypatch):
+    """So that a dry run shows what the bridge would do."""
+    monkeypatch.setenv("PYWATS_BRIDGE_REPORT__VERDICT", "station")
+    path = tmp_path / "bridge.toml"
+    path.write_text('[report]\nverdict = "worst"\n')
+    assert rules_of(path).report.verdict == "station"
+
+
 # --- the environment
 
 
