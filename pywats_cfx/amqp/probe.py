@@ -34,6 +34,7 @@ async def probe(config: AMQPConfig) -> str:
 
 
 async def _look(connection: Connection, config: AMQPConfig) -> str:
+    """Look passively, then declare as configured what exists: that changes nothing of it, and compares."""
     channel = await open_channel(connection)
     try:
         found = await channel.queue_declare(config.queue, passive=True)
@@ -44,14 +45,18 @@ async def _look(connection: Connection, config: AMQPConfig) -> str:
         channel = await open_channel(connection)  # the broker closed the first one
     else:
         queue = f'queue "{config.queue}" holds {found.message_count} messages'
+        if config.declare_queue:
+            await channel.queue_declare(
+                config.queue, durable=config.durable, arguments=dict(config.queue_arguments) or None
+            )
     if not config.declare_queue or not config.exchange:
         return queue
     try:
-        await channel.exchange_declare(
-            exchange=config.exchange, exchange_type=config.exchange_type, passive=True
-        )
+        await channel.exchange_declare(config.exchange, passive=True)
     except ChannelNotFoundEntity as error:
         if not config.declare_exchange:
             raise BrokerUnfit(explain(error, config)) from error
         return f'{queue}, exchange "{config.exchange}" will be created'
+    if config.declare_exchange:
+        await channel.exchange_declare(config.exchange, exchange_type=config.exchange_type, durable=True)
     return f'{queue}, exchange "{config.exchange}" is there'

@@ -152,6 +152,40 @@ async def test_a_queue_that_is_there(broker: RabbitMQ, wats: LocalWATS) -> None:
     assert bad(findings) == {}
 
 
+@pytest.mark.parametrize("amqp", [{"durable": False}, {"queue_arguments": {"x-max-length": 5}}])
+async def test_a_queue_with_other_settings(wats: LocalWATS, broker: RabbitMQ, amqp: dict[str, Any]) -> None:
+    """What would stop the bridge at its start is found before; with declare_queue = false nothing would."""
+    names = {"queue": f"bridge-{uuid4().hex}", "exchange": ""}
+    async with Machine(broker.url) as machine:
+        await machine.declare(names["queue"], durable=True)
+    findings = await found(wats.url, broker, amqp={**names, **amqp})
+    assert bad(findings).keys() == {"broker"}
+    assert "exists with other settings" in findings["broker"].said
+    findings = await found(wats.url, broker, amqp={**names, **amqp, "declare_queue": False})
+    assert bad(findings) == {}
+
+
+async def test_an_exchange_of_another_kind(wats: LocalWATS, broker: RabbitMQ) -> None:
+    """The same for the exchange and declare_exchange."""
+    names = {"queue": f"bridge-{uuid4().hex}", "exchange": f"cfx-{uuid4().hex}"}
+    async with Machine(broker.url) as machine:
+        await machine.channel.exchange_declare(names["exchange"], exchange_type="fanout", durable=True)
+    findings = await found(wats.url, broker, amqp=names)
+    assert bad(findings).keys() == {"broker"}
+    assert "exists with other settings" in findings["broker"].said
+    for mended in ({"declare_exchange": False}, {"exchange_type": "fanout"}):
+        assert bad(await found(wats.url, broker, amqp={**names, **mended})) == {}
+
+
+async def test_a_queue_that_another_connection_holds(wats: LocalWATS, broker: RabbitMQ) -> None:
+    """An exclusive queue is named as such."""
+    name = f"bridge-{uuid4().hex}"
+    async with Machine(broker.url) as machine:
+        await machine.declare(name, exclusive=True)
+        findings = await found(wats.url, broker, amqp={"queue": name})
+    assert "another connection holds queue" in findings["broker"].said
+
+
 async def test_wats_down(broker: RabbitMQ) -> None:
     """Nobody listens at its address: said once, and processes are not asked for."""
     (port,) = free_ports(1)
