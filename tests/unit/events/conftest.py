@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import TypeAlias
 
 import pytest
@@ -11,6 +15,7 @@ import structlog
 from pywats_events import AsyncEventBus
 from pywats_events.journal import Journal
 from pywats_events.journal.memory import MemoryJournal
+from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.policies import RetryPolicy
 
 from .doubles import Station
@@ -22,8 +27,15 @@ async def _memory() -> Journal:
     return MemoryJournal()
 
 
+async def _sqlite() -> Journal:
+    folder = mkdtemp(prefix="journal-")
+    journal = SQLiteJournal(Path(folder, "journal.db"))
+    weakref.finalize(journal, shutil.rmtree, folder, ignore_errors=True)
+    return journal
+
+
 #: Every kind of journal that the contract holds for; one more kind is one more line.
-JOURNALS = {"memory": _memory}
+JOURNALS = {"memory": _memory, "sqlite": _sqlite}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,52 @@
+"""What SQLite's errors mean for the people who run the bridge."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from pywats_events.journal.interface import JournalError
+
+_DAMAGED: Final = (
+    "the file is damaged; stop the bridge, keep a copy of it, and put a backup in its place or move it away "
+    "to begin with an empty one"
+)
+_LOCKED: Final = "another program holds the file (a database browser, a backup?); close that program"
+
+#: By SQLite's primary result code.
+_ADVICE: Final = {
+    sqlite3.SQLITE_FULL: "the disk, or what the file may take of it, is full; make room",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: "the file is not a journal; name another path, or move this file away",
+    sqlite3.SQLITE_IOERR: "the disk can't be read or written; check the disk and that it is a local one",
+    sqlite3.SQLITE_CANTOPEN: "the file can't be opened; check that its folder is there and may be written",
+    sqlite3.SQLITE_READONLY: "the file can't be written; check the rights of the file and of its folder",
+    sqlite3.SQLITE_PERM: "access was refused; check the rights of the file and of its folder",
+}
+
+#: Errors that speak of what was to be written, not of the journal.
+_OF_THE_DATA: Final = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.NotSupportedError,
+    sqlite3.ProgrammingError,
+)
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Give the primary result code; 0 when the error did not come from SQLite itself."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def explain(error: Exception, path: Path) -> Exception:
+    """Turn an error of the file into a ``JournalError``; give one of the data back as it is."""
+    if not isinstance(error, sqlite3.Error) or isinstance(error, _OF_THE_DATA):
+        return error
+    advice = _ADVICE.get(primary_code(error), "see what SQLite says, and the disk that the file is on")
+    explained = JournalError(f"journal {path}: {error}: {advice}")
+    explained.__cause__ = error
+    return explained

@@ -1,0 +1,224 @@
+"""The tables of the journal in SQLite, and how its file is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from pywats_events.journal.interface import JournalError
+from pywats_events.journal.records import DeliveryState
+from pywats_events.journal.sqlite_errors import explain, primary_code
+from pywats_events.journal.sqlite_values import casefold
+
+#: Says that a SQLite file is a journal, so that no other program's data are taken for one.
+APPLICATION_ID: Final = 0x70774A4C
+#: Oldest SQLite that knows every statement used here (RETURNING).
+OLDEST_SQLITE: Final = (3, 35, 0)
+BUSY_TIMEOUT_MS: Final = 5000
+
+#: States as they are stored. The file keeps these numbers for ever; those below 4 are open.
+STATES: Final = (
+    DeliveryState.PENDING,
+    DeliveryState.IN_FLIGHT,
+    DeliveryState.WAITING,
+    DeliveryState.PARKED,
+    DeliveryState.DONE,
+    DeliveryState.DROPPED,
+    DeliveryState.DEAD,
+    DeliveryState.DISCARDED,
+)
+CODES: Final = {state: code for code, state in enumerate(STATES)}
+
+#: Statements that lead from each version to the next. Only ever add to the end.
+#:
+#: Times are microseconds since 1970, UTC. ``deliveries.ready`` is 1 for what may be claimed: the oldest open
+#: one of its handler and key, when it is pending and none of them is in flight; it is kept exact at every
+#: change, so that a claim reads just what it gives. ``deliveries.message`` is no foreign key: bytes go when
+#: nobody needs them, the row stays.
+MIGRATIONS: Final = (
+    (
+        """
+        CREATE TABLE events (
+            pk INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            document BLOB
+        )
+        """,
+        """
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            users INTEGER NOT NULL,
+            transport TEXT NOT NULL,
+            address TEXT NOT NULL,
+            content_type TEXT,
+            content_encoding TEXT,
+            properties TEXT NOT NULL,
+            received_at INTEGER NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE bodies (
+            message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+            body BLOB NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE deliveries (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            event INTEGER REFERENCES events (pk),
+            message INTEGER,
+            handler TEXT NOT NULL,
+            key TEXT,
+            state INTEGER NOT NULL,
+            ready INTEGER NOT NULL DEFAULT 0,
+            tries INTEGER NOT NULL DEFAULT 0,
+            due INTEGER,
+            claim INTEGER NOT NULL DEFAULT 0,
+            first_seen INTEGER NOT NULL,
+            changed INTEGER NOT NULL,
+            event_type TEXT,
+            source TEXT NOT NULL,
+            message_name TEXT,
+            error TEXT,
+            reason TEXT,
+            rule TEXT,
+            detail TEXT,
+            attempts TEXT
+        )
+        """,
+        "CREATE INDEX deliveries_lane ON deliveries (handler, key, seq) WHERE state < 4",
+        "CREATE INDEX deliveries_in_flight ON deliveries (handler, key) WHERE state = 1",
+        "CREATE INDEX deliveries_ready ON deliveries (handler, seq) WHERE ready = 1",
+        "CREATE INDEX deliveries_due ON deliveries (due) WHERE due IS NOT NULL",
+        "CREATE INDEX deliveries_open ON deliveries (seq) WHERE state < 4",
+        "CREATE INDEX deliveries_dead ON deliveries (state) WHERE state = 6",
+        "CREATE INDEX deliveries_event ON deliveries (event)",
+        "CREATE INDEX deliveries_key ON deliveries (key)",
+        """
+        CREATE TABLE parked (
+            name TEXT NOT NULL,
+            delivery INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            PRIMARY KEY (name, delivery)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX parked_delivery ON parked (delivery)",
+        "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID",
+        """
+        CREATE TABLE counters (
+            name TEXT NOT NULL,
+            transport TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (name, transport)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE tally (
+            handler TEXT NOT NULL,
+            state INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (handler, state)
+        ) WITHOUT ROWID
+        """,
+    ),
+)
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file for writing, as the only process that does; bring its tables up to date.
+
+    Raises:
+        JournalError: another process has it, or it is not a journal that this version can read.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise JournalError(
+            f"journal {path}: needs SQLite {oldest} or later, this Python has {sqlite3.sqlite_version}"
+        )
+    with _explained(path), _locked(path), closing(_connect(path)) as connection:
+        _check(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        _migrate(connection)
+        yield connection
+        with suppress(sqlite3.Error):  # what is not copied back now stands in the log beside the file
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def reader(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file for looking, beside the writer."""
+    with _explained(path), closing(_connect(path)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+    connection.create_function("casefold", 1, casefold, deterministic=True)
+    return connection
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the operating system takes back when the process ends, however it ends."""
+    with closing(sqlite3.connect(f"{path}.lock", timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            raise JournalError(
+                f"journal {path}: another process uses it; stop that one, or give this one a path of its own"
+            ) from error
+        yield
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Look before anything is changed."""
+    version = _number(connection, "user_version")
+    application = _number(connection, "application_id")
+    is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    if application != APPLICATION_ID and not is_empty:
+        raise JournalError(
+            f"journal {path}: the file is the database of another program; name another path for the journal"
+        )
+    if version > len(MIGRATIONS):
+        raise JournalError(
+            f"journal {path}: written by a newer version (schema {version}, this one reads up to "
+            f"{len(MIGRATIONS)}); install that version, or name another path"
+        )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = _number(connection, "user_version")
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,243 @@
+"""A thread that owns a SQLite connection and does the work of many callers, many jobs to a commit."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias, TypeVar
+
+from pywats_events.journal.interface import JournalError
+from pywats_events.journal.sqlite_errors import explain
+
+T = TypeVar("T")
+#: Does something in the transaction that is open. It may be run again after a rollback, so it must touch
+#: nothing but the database.
+Work: TypeAlias = Callable[[sqlite3.Connection], T]
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Work[Any]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Any] | None = None  # None: nobody waits
+    changes: bool = False
+    undo: Callable[[Any], Work[Any]] | None = None
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self.answer is not None and self.answer.cancelled()
+
+
+@dataclass(slots=True)
+class _Outcome:
+    job: _Job
+    result: Any = None
+    error: Exception | None = None
+
+
+class DatabaseThread:
+    """Does jobs in order. Those that wait together share one transaction, each in a savepoint of its own.
+
+    Answers are given after the commit. Whoever stops waiting before its job has begun takes it back.
+
+    Args:
+        session: opens the connection and closes it again; entered and left on the thread.
+        path: the file, for error texts.
+        name: the thread's name.
+        begin: how a transaction begins.
+        most: most jobs in one transaction.
+        changed: is called on the loop after the commit of a job that may make something ready.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        *,
+        path: Path,
+        name: str,
+        begin: str,
+        most: int,
+        changed: Callable[[], None],
+    ) -> None:
+        self.commits = 0
+        self._begin = begin
+        self._changed = changed
+        self._session = session
+        self._path = path
+        self._most = most
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._stopping = False
+        self._opened: Future[None] = Future()
+        self._ended: Future[None] = Future()
+        for future in (self._opened, self._ended):
+            future.set_running_or_notify_cancel()  # whoever stops waiting for it does not end it
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    # --- on the loop -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the connection.
+
+        Raises:
+            JournalError: it can't be opened.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._ended.set_result(None)
+            raise JournalError(
+                f"journal {self._path}: no thread for it: {error}; end other programs"
+            ) from error
+        await asyncio.wrap_future(self._opened)
+
+    async def stop(self) -> None:
+        """Take no more jobs, finish those that wait, and close the connection."""
+        if not self._stopping:
+            self._stopping = True
+            self._jobs.put(None)
+        await asyncio.wrap_future(self._ended)
+
+    async def ask(
+        self, work: Work[T], *, changes: bool = False, undo: Callable[[T], Work[Any]] | None = None
+    ) -> T:
+        """Have a job done; give its result when it is committed.
+
+        Args:
+            work: the job.
+            changes: it may make something ready.
+            undo: gives the job that takes the result back, when nobody is there any more to have it.
+        """
+        if self._stopping:
+            raise JournalError(f"journal {self._path}: it is closed; open it first")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        job = _Job(work, loop, answer, changes, undo)
+        self._jobs.put(job)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # an answer that is there, and that the caller will never see
+            if not answer.cancelled() and answer.exception() is None:
+                self._take_back(job, answer.result())
+            raise
+
+    def _deliver(self, outcomes: Sequence[_Outcome]) -> None:
+        for outcome in outcomes:
+            job, answer = outcome.job, outcome.job.answer
+            if outcome.error is None and job.changes:
+                self._changed()
+            if answer is None:
+                continue
+            if answer.cancelled():
+                if outcome.error is None:
+                    self._take_back(job, outcome.result)
+            elif outcome.error is not None:
+                answer.set_exception(outcome.error)
+            else:
+                answer.set_result(outcome.result)
+
+    def _take_back(self, job: _Job, result: Any) -> None:
+        if job.undo is not None and not self._stopping:
+            self._jobs.put(_Job(job.undo(result), job.loop, changes=True))
+
+    # --- on the thread -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            with self._session() as connection:
+                self._opened.set_result(None)
+                while self._work_once(connection):
+                    pass
+        except BaseException as error:  # noqa: BLE001  # it goes to whoever opens, there is nobody else
+            if not self._opened.done():
+                self._opened.set_exception(error)
+        finally:
+            self._stopping = True
+            self._refuse_what_is_left()
+            self._ended.set_result(None)
+
+    def _refuse_what_is_left(self) -> None:
+        error = JournalError(f"journal {self._path}: it is closed; open it first")
+        while not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is not None:
+                self._tell([_Outcome(job, error=error)])
+
+    def _work_once(self, connection: sqlite3.Connection) -> bool:
+        jobs = [self._jobs.get()]
+        try:
+            while jobs[-1] is not None and len(jobs) < self._most:
+                jobs.append(self._jobs.get_nowait())
+        except Empty:
+            pass
+        todo = [job for job in jobs if job is not None and not job.is_abandoned]
+        if todo:
+            self._tell(self._commit(connection, todo))
+        return jobs[-1] is not None
+
+    def _tell(self, outcomes: Sequence[_Outcome]) -> None:
+        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            by_loop[outcome.job.loop].append(outcome)
+        for loop, its_own in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(self._deliver, its_own)
+            except RuntimeError:  # that loop is closed, and its tasks are gone
+                for outcome in its_own:
+                    if outcome.error is None:
+                        self._take_back(outcome.job, outcome.result)
+
+    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+        try:
+            if connection.in_transaction:  # what went wrong before could not even be rolled back
+                connection.execute("ROLLBACK")
+            connection.execute(self._begin)
+        except sqlite3.Error as error:
+            return [_Outcome(job, error=self._explain(error)) for job in jobs]
+        outcomes: list[_Outcome] = []
+        try:
+            for job in jobs:
+                outcomes.append(self._do(connection, job))
+                if not connection.in_transaction:  # its error took the others along: once more without it
+                    others = [other for other in jobs if other is not job]
+                    return [outcomes[-1], *(self._commit(connection, others) if others else ())]
+            connection.execute("COMMIT")
+            self.commits += 1
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            if len(jobs) > 1:  # what does not fit together may fit one by one
+                return [outcome for job in jobs for outcome in self._commit(connection, [job])]
+            return [_Outcome(jobs[0], error=self._explain(error))]
+        return outcomes
+
+    def _do(self, connection: sqlite3.Connection, job: _Job) -> _Outcome:
+        connection.execute("SAVEPOINT job")
+        try:
+            result = job.work(connection)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
+            _undo_savepoint(connection)
+            return _Outcome(job, error=self._explain(error))
+        connection.execute("RELEASE job")
+        return _Outcome(job, result)
+
+    def _explain(self, error: Exception) -> Exception:
+        return explain(error, self._path)
+
+
+def _undo_savepoint(connection: sqlite3.Connection) -> None:
+    if not connection.in_transaction:
+        return
+    try:
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+    except sqlite3.Error:
+        connection.rollback()  # what the job did must not be committed with the others

@@ -1,0 +1,95 @@
+"""How values stand in the tables of the journal in SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias, overload
+
+from pywats_events.event import Event, EventFormatError
+from pywats_events.journal.records import Attempt
+
+#: A text that holds half of a surrogate pair, which JSON allows and UTF-8 does not, is kept as bytes.
+Text: TypeAlias = str | bytes
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def stamp(moment: datetime) -> int:
+    """Give a time as microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(stamp: int) -> datetime:
+    """Give back a time."""
+    return _EPOCH + stamp * _MICROSECOND
+
+
+@overload
+def text(value: str) -> Text: ...
+@overload
+def text(value: str | None) -> Text | None: ...
+def text(value: str | None) -> Text | None:
+    """Give a text as SQLite can take it: the same for the same text, always."""
+    if value is None or value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode(errors="surrogatepass")
+    return value
+
+
+@overload
+def untext(value: Text) -> str: ...
+@overload
+def untext(value: Text | None) -> str | None: ...
+def untext(value: Text | None) -> str | None:
+    """Give back a text."""
+    return value.decode(errors="surrogatepass") if isinstance(value, bytes) else value
+
+
+def casefold(value: Text | None) -> Text | None:
+    """Make a text comparable; usable as a function in SQL."""
+    return None if value is None else text(untext(value).casefold())
+
+
+def document(event: Event) -> bytes:
+    """Give an event as it is stored.
+
+    Raises:
+        ValueError: it could not be read again.
+    """
+    if not event.id:
+        raise ValueError("an event without an id can't be journalled")
+    return event.to_json().encode(errors="surrogatepass")
+
+
+def event_of(stored: bytes | None) -> Event | None:
+    """Give back an event; None for what never was one, or can't be read any more."""
+    if stored is None:
+        return None
+    try:
+        return Event.from_json(stored)
+    except EventFormatError:
+        return None
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Give what somebody said, as JSON; what is no JSON, as its text."""
+    return json.dumps(value, separators=(",", ":"), default=str)
+
+
+def attempts_of(stored: str | None) -> tuple[Attempt, ...]:
+    """Give back the tries that failed."""
+    if not stored:
+        return ()
+    return tuple(Attempt(moment(at), error, reason) for at, error, reason in json.loads(stored))
+
+
+def one_more(stored: str | None, at: int, error: str, reason: str) -> str:
+    """Give the tries that failed, as they are stored, with one more at the end."""
+    before = json.loads(stored) if stored else []
+    return json.dumps([*before, (at, error, reason)], separators=(",", ":"))

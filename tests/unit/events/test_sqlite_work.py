@@ -1,0 +1,286 @@
+"""How the journal in SQLite works: many share a commit, who goes away leaves nothing, much takes no memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import re
+import sqlite3
+import threading
+
+import pytest
+
+from pywats_events import Event
+from pywats_events.journal import (
+    Completed,
+    DeliveryState,
+    Fact,
+    JournalError,
+    Query,
+    RetryAt,
+)
+from pywats_events.journal import sqlite_claiming as claiming
+
+from .doubles import PATIENCE, result_of
+from .sqlite_files import held_up, on_file, one, opened
+from .test_journal import START, at, bury, claim, claim_one, ids, park, raw, receipt, settle, states
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.db"
+
+
+# --- one transaction for many -------------------------------------------------------------------------------
+
+
+async def test_many_appends_share_a_commit(path):
+    """Two hundred that write at the same time wait for a few commits, not for two hundred."""
+    async with opened(path) as journal:
+        before = journal._writer.commits
+        answers = await asyncio.gather(*(journal.append([one(f"u{n}")]) for n in range(200)))
+
+        assert [answer.new for (answer,) in answers] == [(f"u{n}",) for n in range(200)]
+        assert journal._writer.commits - before <= 20
+
+
+async def test_one_that_fails_does_not_take_the_others_along(path):
+    """Something that can't be written fails by itself, as a whole; what shares its commit is written."""
+    async with opened(path) as journal:
+        poison = result_of("P", "poison", broken=object())
+        async with held_up(journal):
+            before = journal._writer.commits
+            good = asyncio.ensure_future(journal.append([one("a")]))
+            bad = asyncio.ensure_future(journal.append([one("b"), receipt(poison)]))
+            other = asyncio.ensure_future(journal.append([one("c")]))
+            await asyncio.wait([asyncio.ensure_future(journal.search(Query()))])
+        await asyncio.wait([good, bad, other])
+
+        assert isinstance(bad.exception(), TypeError)
+        assert (good.exception(), other.exception()) == (None, None)
+        assert journal._writer.commits - before == 2
+        assert await states(journal) == {"a": DeliveryState.PENDING, "c": DeliveryState.PENDING}
+        assert (await journal.stats()).received == {"amqp": 2}
+
+
+async def test_an_error_that_ends_the_transaction_costs_only_its_own(path):
+    """Where SQLite rolls everything back because of one job, the others are done once more."""
+
+    def break_all(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        connection.execute("SELECT * FROM nothing")
+
+    async with opened(path) as journal:
+        async with held_up(journal):
+            good = asyncio.ensure_future(journal.append([one("a")]))
+            bad = asyncio.ensure_future(journal._writer.ask(break_all))
+            other = asyncio.ensure_future(journal.append([one("b")]))
+            await asyncio.wait([asyncio.ensure_future(journal.search(Query()))])
+        await asyncio.wait([good, bad, other])
+
+        assert isinstance(bad.exception(), JournalError)
+        assert (good.result()[0].new, other.result()[0].new) == (("a",), ("b",))
+        assert ids(await claim(journal)) == ["a", "b"]
+
+
+async def test_looking_does_not_wait_for_the_writer(path):
+    """People can look while the writer is busy, and the loop runs on."""
+    async with opened(path) as journal:
+        await journal.append([one("a")])
+        async with held_up(journal), asyncio.timeout(PATIENCE / 2):
+            (entry,) = await journal.search(Query())
+            assert await journal.raw(entry.message_id) is not None
+            assert (await journal.stats()).open == 1
+
+
+async def test_a_full_disk_is_told_and_gone_when_there_is_room(path):
+    """When nothing fits any more the append is refused as a whole; with room it goes on as before."""
+    async with opened(path) as journal:
+        ((pages,),) = await on_file(journal, "PRAGMA page_count")
+        await on_file(journal, f"PRAGMA max_page_count = {pages + 40}")
+        written: list[str] = []
+
+        async def fill() -> None:
+            while len(written) < 100:
+                name = f"u{len(written)}"
+                await journal.append([one(name, record=raw(os.urandom(20_000)))])
+                written.append(name)
+
+        with pytest.raises(JournalError, match=r"full; make room"):
+            await fill()
+        assert written
+        stats = await journal.stats()
+        assert (stats.events, stats.open) == (len(written), len(written))
+
+        await on_file(journal, "PRAGMA max_page_count = 1000000")
+        await journal.append([one("later")])
+        assert ids(await claim(journal)) == [*written, "later"]
+
+
+# --- who goes away ------------------------------------------------------------------------------------------
+
+
+async def test_a_claim_whose_caller_has_gone_is_given_back(path, monkeypatch):
+    """A worker that is cancelled while its claim is on the way holds nothing."""
+    loop, begun, gate, real = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), claiming.claim
+
+    def slow(*arguments, **options):
+        loop.call_soon_threadsafe(begun.set)
+        gate.wait(PATIENCE)
+        return real(*arguments, **options)
+
+    async with opened(path) as journal:
+        await journal.append([one("a")])
+        monkeypatch.setattr(claiming, "claim", slow)
+        worker = asyncio.ensure_future(claim(journal))
+        await begun.wait()
+        worker.cancel()
+        await asyncio.wait([worker])
+        gate.set()
+
+        async with asyncio.timeout(PATIENCE):
+            await journal.wait_ready(now=START, timeout=60)
+        again = await claim_one(journal)
+        assert (again.event.id, again.attempts) == ("a", 0)
+
+
+async def test_a_claim_that_arrives_too_late_is_given_back(path, monkeypatch):
+    """A worker that is cancelled when its answer is there, before it has seen it, holds nothing."""
+    async with opened(path) as journal:
+        await journal.append([one("a")])
+        real = journal._writer._deliver
+
+        def deliver_and_cancel(outcomes):
+            real(outcomes)
+            worker.cancel()
+
+        monkeypatch.setattr(journal._writer, "_deliver", deliver_and_cancel)
+        worker = asyncio.ensure_future(claim(journal))
+        await asyncio.wait([worker])
+        assert worker.cancelled()
+        monkeypatch.undo()
+
+        async with asyncio.timeout(PATIENCE):
+            await journal.wait_ready(now=START, timeout=60)
+        assert ids(await claim(journal)) == ["a"]
+
+
+async def test_an_append_that_has_not_begun_is_taken_back(path):
+    """Whoever goes away before the writer had time for it leaves nothing behind."""
+    async with opened(path) as journal:
+        async with held_up(journal):
+            append = asyncio.ensure_future(journal.append([one("a")]))
+            await journal.search(Query())
+            append.cancel()
+            await asyncio.wait([append])
+        assert (await journal.append([one("b")]))[0].new == ("b",)
+        assert await states(journal) == {"b": DeliveryState.PENDING}
+
+
+async def test_waiting_does_not_end_for_what_cannot_be_taken(path):
+    """What was seen and left, because its handler can't run, does not wake the worker again and again."""
+    async with opened(path) as journal:
+        await journal.append([one("a")])
+        await claim(journal, handlers=())
+        waiting = asyncio.ensure_future(journal.wait_ready(now=START, timeout=60))
+        for _ in range(5):
+            await journal.stats()
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert ids(await claim(journal)) == ["a"]
+
+
+async def test_a_change_between_two_claims_of_a_round_is_not_missed(path):
+    """What comes for one handler while the worker asks for another's is found at once."""
+    async with opened(path) as journal:
+        await claim(journal)
+        await journal.append([one("a")])
+        await claim(journal, handlers=("assets",))
+
+        async with asyncio.timeout(PATIENCE):
+            await journal.wait_ready(now=START, timeout=60)
+        assert ids(await claim(journal)) == ["a"]
+
+
+# --- what is odd, and what is much --------------------------------------------------------------------------
+
+
+async def test_texts_that_no_utf8_can_hold(path):
+    """Half of a surrogate pair, which JSON allows, and a zero come out as they went in."""
+    event = Event("test.result", {"unit_id": "U\ud800\x00", "n": "\udfff"}, id="e\ud800")
+    async with opened(path) as journal:
+        await journal.append([receipt(event, handlers=("h\ud800",))])
+        assert (await journal.append([receipt(event)]))[0].duplicates == (event.id,)
+        found = await journal.search(Query(key=event.key, event_id=event.id, source=event.source))
+        assert [entry.event for entry in found] == [event]
+        delivery = await claim_one(journal, handlers=("h\ud800",))
+        await settle(journal, bury(delivery, reason="r\ud800"))
+        (entry,) = await journal.search(Query(text="\ud800"))
+        assert (entry.reason, entry.attempts[0].reason) == ("r\ud800", "r\ud800")
+        assert (await journal.stats()).count(DeliveryState.DEAD) == 1
+
+
+async def test_an_event_that_cannot_be_read_any_more_is_dead(path):
+    """A damaged row is a dead letter, and the next of its key comes."""
+    async with opened(path) as journal:
+        await journal.append([receipt(result_of("A", "a1"), result_of("A", "a2"))])
+        await on_file(journal, "UPDATE events SET document = '{' WHERE id = 'a1'")
+
+        assert ids(await claim(journal)) == ["a2"]
+        (entry,) = await journal.search(Query(states=(DeliveryState.DEAD,)))
+        assert (entry.event, entry.error) == (None, "EventFormatError")
+
+
+async def test_nothing_reads_a_whole_table(path):
+    """Whatever a bus does, and the ways by which people look, goes by an index."""
+    asked: set[str] = set()
+    async with opened(path) as journal:
+        for thread in (journal._writer, journal._reader):
+            await thread.ask(lambda connection: connection.set_trace_callback(asked.add))
+        await journal.append([one(name) for name in "abcdef"])
+        await journal.append([one("a", facts=(Fact("unit:A", {}, START),))])
+        a, b, c, d, e, _ = await claim(journal)
+        await journal.extend([a], now=at(1), lease_seconds=60)
+        await settle(
+            journal, Completed(a), bury(b), RetryAt(c, at(2), "E", "why"), park(d, "unit:A"), bury(e)
+        )
+        await journal.remember([Fact("unit:A", {}, START)])
+        await claim(journal, seconds=3)
+        await journal.replay(Query(event_id="b"), now=at(4))
+        await journal.discard(Query(), reason="scrap", now=at(5))
+        for query in (
+            Query(event_id="a"),
+            Query(key="a"),
+            Query(ids=("1", "2")),
+            Query(states=(DeliveryState.DEAD,)),
+        ):
+            await journal.search(query)
+        await journal.raw("1")
+        await journal.stats()
+        await journal.recall(["unit:A"])
+        for thread in (journal._writer, journal._reader):
+            await thread.ask(lambda connection: connection.set_trace_callback(None))
+
+        statements = [sql for sql in asked if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", sql)]
+        assert len(statements) > 40
+        for sql in statements:
+            for *_, step in await on_file(journal, f"EXPLAIN QUERY PLAN {sql}"):
+                assert not re.fullmatch(r"SCAN (deliveries|events|messages|bodies|parked|facts)", step), sql
+
+
+async def test_a_backlog_takes_no_memory(path):
+    """Twenty thousand pending events take a file, not memory."""
+    async with opened(path) as journal:
+        await journal.append([one("first")])
+        before = len(gc.get_objects())
+        for first in range(0, 20_000, 500):
+            names = [f"u{n}" for n in range(first, first + 500)]
+            await journal.append([receipt(result_of(name, name)) for name in names])
+        del names
+        gc.collect()
+
+        assert len(gc.get_objects()) - before < 2_000
+        assert len(await claim(journal, limit=32)) == 32
+        assert (await journal.stats()).open == 20_001
