@@ -110,8 +110,6 @@ class Lanes:
         """Note that a delivery needs its message's bytes no more; they go with the last one."""
         if message is None:
             return
-        left = self.db.execute(
-            "UPDATE messages SET users = users - 1 WHERE id = ? RETURNING users", (message,)
-        ).fetchall()
-        if left and left[0][0] <= 0:
-            self.db.execute("DELETE FROM messages WHERE id = ?", (message,))
+        last = self.db.execute("DELETE FROM messages WHERE id = ? AND users <= 1", (message,))
+        if not last.rowcount:
+            self.db.execute("UPDATE messages SET users = users - 1 WHERE id = ?", (message,))

@@ -1,4 +1,4 @@
-"""How the journal in SQLite works: many share a commit, who goes away leaves nothing, much takes no memory."""
+"""How the journal in SQLite works: many share a commit, and a long backlog needs no memory."""
 
 from __future__ import annotations
 
