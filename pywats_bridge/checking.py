@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from handlers import Rules
 from handlers.rules import PartRule, StationRule
@@ -32,6 +34,8 @@ class Finding:
 async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
     """Look at everything that the configuration names; nothing is changed anywhere."""
     yield _stations(settings.rules)
+    if settings.journal.kind == "sqlite":
+        yield _journal(settings.journal.path)
     async with wats_client(settings.wats) as api:
         wats = await _wats(api)
         yield wats
@@ -49,6 +53,15 @@ def _stations(rules: Rules) -> Finding:
     return Finding(
         good=True, what="rules", said=f"{len(rules.stations)} stations, {products} recipes and work orders"
     )
+
+
+def _journal(path: Path) -> Finding:
+    what = f"journal {path}"
+    if not path.parent.is_dir():
+        return Finding(good=False, what=what, said=f"there is no folder {path.parent}: create it")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return Finding(good=False, what=what, said="can't be written: give this user the right to")
+    return Finding(good=True, what=what, said="is there" if path.exists() else "will be created")
 
 
 async def _wats(api: AsyncWATS) -> Finding:

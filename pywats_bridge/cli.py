@@ -18,6 +18,7 @@ from pywats_bridge import __version__, logs
 from pywats_bridge.preview import EXAMPLE_RULES, Outlook
 from pywats_bridge.settings import BridgeSettings, ConfigurationError, load, rules_of
 from pywats_events import Unreadable
+from pywats_events.journal import JournalError
 
 T = TypeVar("T")
 
@@ -62,7 +63,11 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     settings = _settings(config)
     logs.set_up(settings.log_level)
-    _run(run_bridge(settings))
+    try:
+        _run(run_bridge(settings))
+    except JournalError as error:
+        typer.echo(f"journal.path: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
 
 
 @app.command()

@@ -12,11 +12,12 @@ from handlers.memory import FactStore
 from handlers.report import ReportSink
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
-from pywats_bridge.settings import BridgeSettings, DeliverySettings, WatsSettings
+from pywats_bridge.settings import BridgeSettings, DeliverySettings, JournalSettings, WatsSettings
 from pywats_cfx import CFXTransport
 from pywats_events import AsyncEventBus, BaseHandler
 from pywats_events.journal import Journal
 from pywats_events.journal.memory import MemoryJournal
+from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
 from pywats_events.transports import BaseTransport
 
@@ -69,7 +70,11 @@ class Bridge:
             self.bus.register_transport(transport)
 
     async def __aenter__(self) -> Self:
-        await self.bus.start()
+        try:
+            await self.bus.start()
+        except BaseException:
+            await self.api.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -115,8 +120,12 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
         transports=(CFXTransport(settings.cfx),),
         rules=settings.rules,
         delivery=settings.delivery,
-        journal=journal,
+        journal=journal or _journal_of(settings.journal),
         high_water=settings.journal.high_water,
         # a call may wait a minute for its turn under the limit of requests per minute
         handler_timeout=settings.wats.timeout + 90.0,
     )
+
+
+def _journal_of(settings: JournalSettings) -> Journal:
+    return SQLiteJournal(settings.path) if settings.kind == "sqlite" else MemoryJournal()

@@ -80,6 +80,16 @@ class Outcome:
                 for verdict in ("Passed", "Failed")
                 if told[verdict] != found[verdict]
             ]
+            lines += [
+                f"{station}: WATS has {number} reports that say {verdict}, and the line said no such thing"
+                for verdict, number in found.items()
+                if verdict not in ("Passed", "Failed")
+            ]
+        lines += [
+            f"{handle.rsplit('/', 1)[-1]}: unit {serial} has no report"
+            for (handle, serial), verdict in self.truth.last_result.items()
+            if verdict != "Skipped" and not self.serials.get(handle.rsplit("/", 1)[-1], Counter())[serial]
+        ]
         if self.faults_logged != 2 * self.truth.faults:
             lines.append(
                 f"faults: {self.truth.faults} came and went, {self.faults_logged} lines are in the logs"

@@ -37,7 +37,8 @@ async def run(settings: BridgeSettings) -> None:
 async def _say_what_is_left(bridge: Bridge) -> None:
     left = (await bridge.journal.stats()).open
     if left:
-        log.info("undelivered events go back to the broker unless they are finished now", events=left)
+        where = "journal" if bridge.journal.durable else "broker"
+        log.info("undelivered events that are not finished now stay safe", events=left, where=where)
 
 
 def _on_signals(stop: asyncio.Event, task: asyncio.Task[None] | None) -> Callable[[], None]:

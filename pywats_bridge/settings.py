@@ -30,6 +30,10 @@ _OTHER_FILES: Final = frozenset({"ca_file", "cert_file", "key_file"})
 _SAME_SECRET: Final = {**SECRET_FILES, **{secret: file for file, secret in SECRET_FILES.items()}}
 
 
+#: The journal's file, beside the configuration.
+JOURNAL_FILE: Final = "pywats-bridge.journal"
+
+
 class ConfigurationError(Exception):
     """The configuration can't be used.
 
@@ -118,11 +122,15 @@ class JournalSettings(Section):
     """Where events are kept until they are delivered.
 
     Attributes:
-        kind: ``memory``: messages are acknowledged to the broker when they are delivered.
+        kind: ``memory``: messages are acknowledged to the broker when they are delivered, and dead
+            letters end with the program. ``sqlite``: messages are acknowledged when they are in a file, which
+            outlives the program. Nothing is removed from it yet: it grows by some kB for each event.
+        path: the file, for ``sqlite``.
         high_water: from so many undelivered events on, no more messages are taken from the broker.
     """
 
-    kind: Literal["memory"] = "memory"
+    kind: Literal["memory", "sqlite"] = "memory"
+    path: Path = Path(JOURNAL_FILE)
     high_water: int = Field(default=10_000, ge=1)
 
 
@@ -229,6 +237,9 @@ def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
         name: value if name == "rules" else _with_files(value, base, (name,), mistakes)
         for name, value in given.items()
     }
+    journal = values.get("journal")
+    if isinstance(journal, Mapping) and isinstance(journal.get("path", ""), str):
+        values["journal"] = {**journal, "path": base / journal.get("path", JOURNAL_FILE)}
     try:
         settings = BridgeSettings(**values)
     except ValidationError as error:

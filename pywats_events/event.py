@@ -224,12 +224,12 @@ _NO_SOURCE: Final = "/"
 
 def _to_uri(source: str) -> str:
     if source == _NO_SOURCE:
-        return quote(source, safe="")
-    return quote(source, safe="/:.@-_~!$&'()*+,;=") or _NO_SOURCE
+        return quote(source, safe="", errors="surrogatepass")
+    return quote(source, safe="/:.@-_~!$&'()*+,;=", errors="surrogatepass") or _NO_SOURCE
 
 
 def _from_uri(source: str) -> str:
-    return "" if source == _NO_SOURCE else unquote(source)
+    return "" if source == _NO_SOURCE else unquote(source, errors="surrogatepass")
 
 
 def _time(document: Mapping[str, Any], attribute: str) -> datetime | None:

@@ -27,7 +27,9 @@ Every key, with its default. `make configuration-page` writes this page from the
 - A key is overridden by an environment variable: `PYWATS_BRIDGE_`, then the way to the key with `__` between,
   such as `PYWATS_BRIDGE_WATS__TOKEN` or `PYWATS_BRIDGE_CFX__AMQP__HOST`.
 - A secret may stand in a file of its own: `token_file`, `password_file` and `url_file` in place of `token`,
-  `password` and `url`. Relative paths start from the folder of `bridge.toml`.
+  `password` and `url`.
+- Relative paths, those of certificates too, start from the folder of `bridge.toml`.
+- Lists and tables in the environment are JSON.
 - Paths on Windows: write them with `/`, or in single quotes.
 - `pywats-bridge check` names each mistake with its key.
 """

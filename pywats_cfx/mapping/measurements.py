@@ -223,7 +223,7 @@ def picture(image: cfx.Image | None) -> Picture | None:
     return Picture(mime_type=text(image.mime_type), data=image.image_data or None, url=text(image.image_url))
 
 
-_CONDITION_UNITS: Final = {"Temperature": "degC", "Humidity": "%"}
+_CONDITION_UNITS: Final = {"Temperature": "°C", "Humidity": "%"}
 
 
 def condition(given: cfx.EnvironmentalCondition) -> Condition:

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -315,7 +316,7 @@ class AsyncEventBus:
             How many were set going.
         """
         self._check_running()
-        dead = [entry for entry in await self.journal.search(query) if entry.state is DeliveryState.DEAD]
+        dead = await self.journal.search(replace(query, states=(DeliveryState.DEAD,)))
         ids = tuple(entry.id for entry in dead if entry.event is not None)
         number = 0
         if ids:

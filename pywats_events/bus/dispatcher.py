@@ -171,7 +171,8 @@ class Dispatcher:
             self._nap = None
 
     async def _claim(self) -> int:
-        if not self._threads_left:
+        if not self._threads_left:  # the program ends; what is ready stays for the next one
+            await self._journal.claim(limit=0, now=_now(), lease_seconds=LEASE, handlers=())
             return 0
         free = self._concurrency - len(self._running)
         claimed = 0

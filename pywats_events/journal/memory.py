@@ -6,6 +6,7 @@ import asyncio
 import heapq
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -417,8 +418,8 @@ class MemoryJournal:
     async def replay(self, query: Query, *, now: datetime) -> int:
         """Make dead letters pending again; those without an event stay (see ``Journal.replay``)."""
         number = 0
-        for row in self._found(query):
-            if row.state is not DeliveryState.DEAD or row.event is None:
+        for row in self._found(replace(query, states=(DeliveryState.DEAD,))):
+            if row.event is None:
                 continue
             number += 1
             self._dead.pop(row.id, None)
@@ -431,7 +432,7 @@ class MemoryJournal:
 
     async def discard(self, query: Query, *, reason: str, now: datetime) -> int:
         """Put dead letters away for good."""
-        rows = [row for row in self._found(query) if row.state is DeliveryState.DEAD]
+        rows = self._found(replace(query, states=(DeliveryState.DEAD,)))
         for row in rows:
             self._put_away(row, reason, now)
         return len(rows)

@@ -321,7 +321,7 @@ CLIMATE_PASSED: Final[dict[str, Any]] = {
             "totTime": 32.0,
             "booleanMeas": [{"status": "P"}],
             "additionalResults": [
-                _climate("Temperature", "degC", "45.2", "45.8", "44.9"),
+                _climate("Temperature", "°C", "45.2", "45.8", "44.9"),
                 _climate("Humidity", "%", "85.5", "85.7", "85.4"),
             ],
         },
@@ -334,7 +334,7 @@ CLIMATE_PASSED: Final[dict[str, Any]] = {
             "start": "2026-02-11T16:02:33.284-05:00",
             "totTime": 32.0,
             "booleanMeas": [{"status": "P"}],
-            "additionalResults": [_climate("Temperature", "degC", "-6.5", "-6.4", "-6.7")],
+            "additionalResults": [_climate("Temperature", "°C", "-6.5", "-6.4", "-6.7")],
         },
     ),
 }

@@ -20,7 +20,7 @@ from pywats_api.server import LocalWATS
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.settings import BridgeSettings, settings_of
 from pywats_events import BaseHandler, Event, EventType
-from pywats_events.journal import Appended, DeliveryState, Query, Receipt, Stats, Verdict
+from pywats_events.journal import Appended, DeliveryState, Journal, Query, Receipt, Stats, Verdict
 from pywats_events.journal.memory import MemoryJournal
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
@@ -323,3 +323,37 @@ async def test_refused_credentials_park_everything_and_lose_nothing(
         DeliveryState.IN_FLIGHT,
     }
     assert await received(wats) == []
+
+
+async def until(journal: Journal, condition: Callable[[Stats], bool]) -> Stats:
+    """Wait for the sums of a journal that works in a thread of its own to be right."""
+    async with asyncio.timeout(60):
+        while not condition(stats := await journal.stats()):
+            await journal.wait_ready(now=datetime.now(UTC), timeout=0.2)
+    return stats
+
+
+async def test_a_journal_in_a_file_acknowledges_at_once_and_delivers_after_a_restart(
+    broker: RabbitMQ, wats: LocalWATS, tmp_path: Path
+) -> None:
+    """While WATS is down the queue empties into the file; the next run delivers what the file holds."""
+    configured = settings(broker, wats, journal={"kind": "sqlite", "path": str(tmp_path / "bridge.journal")})
+    await wats.stop()
+    connection = Connection()
+    first = bridge_of(configured)
+    first.bus.subscribe(connection)
+    async with Machine(broker.url) as machine:
+        async with first:
+            await connection.made.wait()
+            bodies = [units_tested(number) for number in range(20)]
+            await publish_all(broker.url, configured.cfx.amqp.exchange, bodies, published=lambda _: None)
+            await machine.until_depth(configured.cfx.amqp.queue, lambda depth: depth == 0)
+            await until(first.journal, lambda stats: stats.received.get("cfx", 0) == 20)
+        assert await machine.depth(configured.cfx.amqp.queue) == 0
+
+        await wats.start()
+        async with bridge_of(configured) as second:
+            stats = await until(second.journal, lambda stats: done(stats) == 20)
+
+    assert stats.deliveries["report"] == {DeliveryState.DONE: 20}
+    assert {report["sn"] for report in await received(wats)} == {f"SN-{number:05d}" for number in range(20)}

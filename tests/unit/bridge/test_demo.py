@@ -81,10 +81,15 @@ def good() -> demo.Outcome:
         station(handle): Counter({name: verdicts[name] for name in ("Passed", "Failed")})
         for handle, verdicts in {**truth.tested, **truth.inspected}.items()
     }
+    serials: dict[str, Counter[str]] = {}
+    for (handle, serial), verdict in truth.last_result.items():
+        if verdict != "Skipped":
+            serials.setdefault(station(handle), Counter())[serial] += 1
     return demo.Outcome(
         truth,
         Stats({"line": truth.messages}, {}, 0, 0, {}, None),
         reports=reports,
+        serials=serials,
         faults_logged=2 * truth.faults,
         dead=[Entry] * truth.bad_messages,  # type: ignore[list-item]  # only counted
     )
@@ -103,6 +108,16 @@ def test_one_report_too_few_or_too_many_is_a_loss(change):
             outcome = good()
             outcome.reports[name][verdict] += change
             assert [line.split(":")[0] for line in outcome.losses()] == [name]
+
+
+def test_a_unit_without_a_report_is_a_loss_though_the_sums_are_right():
+    """Another unit's report that came twice does not hide it."""
+    outcome = good()
+    serials = outcome.serials["ICT01"]
+    lost, doubled, *_ = serials
+    serials[lost] -= 1
+    serials[doubled] += 1
+    assert outcome.losses() == [f"ICT01: unit {lost} has no report"]
 
 
 def test_a_report_under_another_verdict_is_a_loss():

@@ -95,7 +95,7 @@ def test_the_tested_unit_of_the_example(reference):
     assert (result.result, result.method, result.operator.id) == ("passed", "Automated", "BADGE489499")
     assert [test.name for test in result.tests] == ["HOT_TEST", "COLD_TEST"]
     assert [(each.name, each.mean, each.unit) for each in result.tests[1].conditions] == [
-        ("Temperature", -6.5, "degC"),
+        ("Temperature", -6.5, "°C"),
         ("Humidity", 22.5, "%"),
     ]
     assert result.tests[0].started_at.isoformat() == "2018-10-03T16:02:33.283198-04:00"

@@ -328,7 +328,7 @@ def test_payloads_are_what_the_models_would_give():
     (event,) = events("UnitsTested", units({"UnitIdentifier": "U", "Tests": [test]}))
     typed = parse(event)
     assert typed.to_payload() == event.payload
-    assert typed.tests[0].conditions[0].unit == "degC"
+    assert typed.tests[0].conditions[0].unit == "°C"
     assert typed.tests[0].conditions[1].name == "Noise"
 
 

@@ -270,3 +270,9 @@ def test_one_bad_event_of_a_batch_costs_itself_only():
 def test_the_adapter_raises_nothing(body):
     """Whatever arrives, the adapter answers with events or with what is unreadable."""
     assert all(isinstance(part, Event | Unreadable) for part in cloudevents_adapter(message(body)))
+
+
+def test_a_source_with_half_a_surrogate_survives_its_wire_form():
+    """A sender's name that no encoding allows must not make its messages come back for ever."""
+    event = Event(EventType.CUSTOM, {}, source="//Acme/\ud800")
+    assert Event.from_json(event.to_json()).source == event.source

@@ -660,3 +660,15 @@ async def test_closing_twice_is_harmless(journal):
     """A journal may be closed more than once."""
     await journal.close()
     await journal.close()
+
+
+async def test_replay_and_discard_count_dead_letters_only(journal):
+    """The limit of a query is one of dead letters: what is done before them does not use it up."""
+    await journal.append([receipt(result_of(name, name)) for name in "abc"])
+    for delivery in await claim(journal):
+        verdict = bury(delivery) if delivery.event.id == "c" else Completed(delivery)
+        await settle(journal, verdict)
+
+    assert await journal.replay(Query(limit=1), now=at(1)) == 1
+    await settle(journal, bury(await claim_one(journal, seconds=2)), seconds=2)
+    assert await journal.discard(Query(limit=1), reason="looked at", now=at(3)) == 1
