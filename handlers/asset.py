@@ -155,7 +155,7 @@ class FaultHandler(BaseHandler):
                     return Dropped(f'asset "{serial}" is not registered in WATS (create_assets is off)')
                 await self._register(serial, location)
                 await self._api.asset.post_message(text, serial_number=serial)
-        _log.debug("fault_logged", event_id=event.id, asset=serial)
+        _log.debug("fault logged", event_id=event.id, asset=serial)
         return Done({"asset": serial, "message": text})
 
     async def _is_in_log(self, serial: str, mark: str) -> bool:
@@ -169,7 +169,7 @@ class FaultHandler(BaseHandler):
         if type_id is None:
             raise PermanentError(f'asset "{serial}": WATS has no asset type "{name}"; see faults.asset_type')
         await self._api.asset.create_asset(serial, type_id, location=location)
-        _log.info("asset_registered", asset=serial, asset_type=name)
+        _log.info("asset registered", asset=serial, asset_type=name)
 
 
 def _ignored(severity: str | None) -> Dropped:

@@ -113,7 +113,7 @@ class ReportHandler(BaseHandler):
         moved = await self._keys.settle(built.report, latest=event.metadata.received_at or datetime.now(UTC))
         with wats_failures():
             await self._api.report.submit(built.report)
-        _log.debug("report_sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
+        _log.debug("report sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
 
     async def _build(self, event: Event, known: Known, payload: TestResultEvent) -> Built:

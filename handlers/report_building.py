@@ -253,7 +253,7 @@ def _root(  # noqa: PLR0917
         overruled = WORDS[given]
         if rules.report.verdict == "worst":
             letter = below
-        _log.info("verdict_inconsistent", event_id=event.id, station=WORDS[given], tests=WORDS[below])
+        _log.info("verdicts disagree", event_id=event.id, station=WORDS[given], tests=WORDS[below])
     elif is_failing(overall) and not (below and is_failing(below)):
         steps.append(_overall_step(payload, event, overall))
     name, version = _program_name(payload, known, station, program, rules)

@@ -86,7 +86,7 @@ def find_part(question: Question, sources: Sequence[PartSource]) -> Part:
     for source in sources:
         answer = source.find(question)
         if isinstance(answer, Part):
-            _log.debug("part_number_found", part_number=answer.part_number, rule=answer.rule)
+            _log.debug("part number found", part_number=answer.part_number, rule=answer.rule)
             return answer
         tried += [why for why in answer if why not in tried]
     known = question.known

@@ -91,7 +91,7 @@ def _error_of(state: tenacity.RetryCallState) -> PyWATSError | None:
 def _log_retry(state: tenacity.RetryCallState) -> None:
     error = _error_of(state)
     _log.info(
-        "wats_call_retried",
+        "call to WATS is tried again",
         attempt=state.attempt_number,
         wait_seconds=round(state.next_action.sleep, 3) if state.next_action else None,
         **(error.details if error else {}),

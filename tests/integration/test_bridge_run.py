@@ -64,7 +64,7 @@ async def test_a_report_arrives_and_the_end_is_in_order(
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
         await bridge.logged("transport can receive", "bridge-arrives")
         await machine.publish("cfx-arrives", b"garbage", units_tested("SN-Ω"))
-        sent = await bridge.logged("report_sent")
+        sent = await bridge.logged("report sent")
         bridge.signal(signal.SIGTERM)
         assert await bridge.ended() == 0
         assert await machine.depth("bridge-arrives") == 0
@@ -102,7 +102,7 @@ async def test_what_is_not_delivered_goes_back_to_the_queue(
     wats.knobs.outage = None
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
         for _ in bodies:
-            await bridge.logged("report_sent")
+            await bridge.logged("report sent")
         bridge.signal(signal.SIGINT)
         assert await bridge.ended() == 0
         assert await machine.depth("bridge-back") == 0
@@ -117,7 +117,7 @@ async def test_what_is_under_way_is_finished(own_broker: RabbitMQ, wats: LocalWA
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
         await bridge.logged("transport can receive")
         await machine.publish("cfx-finish", units_tested("SN-1"))
-        await bridge.logged("part_number_found")
+        await bridge.logged("part number found")
         bridge.signal(signal.SIGTERM)
         await bridge.logged("finishing what is in flight")
         wats.knobs.latency = 0
@@ -134,7 +134,7 @@ async def test_a_second_signal_leaves_at_once(own_broker: RabbitMQ, wats: LocalW
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
         await bridge.logged("transport can receive")
         await machine.publish("cfx-twice", units_tested("SN-1"))
-        await bridge.logged("part_number_found")
+        await bridge.logged("part number found")
         bridge.signal(signal.SIGTERM)
         await bridge.logged("finishing what is in flight")
         bridge.signal(signal.SIGTERM)
@@ -164,7 +164,7 @@ async def test_it_waits_for_a_broker_and_a_wats_that_start_later(
             said = await bridge.logged("delivery failed")
             assert "cannot reach" in said["error"]
             async with wats:
-                await bridge.logged("report_sent")
+                await bridge.logged("report sent")
                 bridge.signal()
                 assert await bridge.ended() == 0
                 assert await serials(wats) == ["SN-1"]

@@ -282,7 +282,7 @@ def test_the_explorer_shows_the_calls_that_a_sample_becomes(capsys, name):
     assert out.count("POST /api/Asset/Message?serialNumber=") == LINES.get(name, 0)
     for line in out.splitlines():
         assert "[debug" not in line
-        assert "report_sent" not in line
+        assert "report sent" not in line
     if name not in REPORTS | LINES:
         assert out.splitlines()[-1] in ("remembered for later events", "no handler wants it")
 
@@ -315,4 +315,4 @@ def test_the_explorer_writes_no_logs_into_a_pipe():
     _, _, call_shown = done.stdout.partition("POST /api/Report/WSJF\n")
     body = json.JSONDecoder().raw_decode(call_shown)[0]
     assert body["sn"] == "A72600417A"
-    assert "report_sent" not in done.stdout
+    assert "report sent" not in done.stdout
