@@ -100,6 +100,7 @@ class AsyncEventBus:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
+        self._ended = False
         self._stopping = asyncio.Lock()
 
     # --- who is on the bus -------------------------------------------------------------------------------
@@ -212,17 +213,20 @@ class AsyncEventBus:
     async def stop(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109  # how long to drain
         """Take nothing more, finish what is in flight, close.
 
+        One that was cancelled can be called again, and goes on where it was.
+
         Args:
             timeout: seconds for what is ready to run now. What is not done by then stays in the journal or,
                 where that ends with the process, with its source.
         """
         async with self._stopping:
-            if not self._running:
+            if self._ended or not self._tasks:
                 return
-            for transport in self._started:
-                await _end(transport, transport.stop)
-            await self.drain(timeout=timeout)
-            self._running = False
+            if self._running:
+                for transport in self._started:
+                    await _end(transport, transport.stop)
+                await self.drain(timeout=timeout)
+                self._running = False
             self._desk.close()
             for task in self._tasks:
                 task.cancel()
@@ -235,6 +239,7 @@ class AsyncEventBus:
                 await _end(transport, transport.close)
             await self.journal.close()
             self._executor.shutdown(wait=False)
+            self._ended = True
 
     async def __aenter__(self) -> Self:
         await self.start()

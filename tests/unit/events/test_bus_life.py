@@ -14,6 +14,7 @@ from pywats_events import (
     Event,
     EventType,
     PermanentError,
+    RawMessage,
 )
 from pywats_events.journal import DeliveryState, JournalError, Query
 from pywats_events.journal.memory import MemoryJournal
@@ -423,3 +424,46 @@ async def test_a_part_that_fails_is_started_again(monkeypatch):
         await handler.saw(1)
         monkeypatch.undo()
     assert 1.0 in naps
+
+
+class Stubborn(Recorder):
+    """Does not end when it is cancelled the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cancelled = asyncio.Event()
+
+    async def handle(self, event: Event) -> None:
+        """Hold on."""
+        self._note(event)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            await asyncio.Event().wait()
+
+
+async def test_an_end_that_was_interrupted_is_brought_to_its_end():
+    """Who stops a bus a second time, because the first took too long, finds nothing left running."""
+    released = asyncio.Event()
+
+    async def release() -> None:
+        released.set()
+
+    transport, stubborn = Brittle("line"), Stubborn()
+    bus = AsyncEventBus()
+    bus.register_transport(transport)
+    bus.subscribe(stubborn)
+    await bus.start()
+    body = result_of("A").to_json().encode()
+    await transport.inject_message_async(RawMessage(body=body, release=release))
+    await stubborn.saw(1)
+    first = asyncio.create_task(bus.stop(timeout=0))
+    await stubborn.cancelled.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    assert not released.is_set()
+    await bus.stop(timeout=0)
+    assert released.is_set()
+    assert transport.ended == ["stop", "close"]
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("deliver")]
