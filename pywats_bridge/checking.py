@@ -13,7 +13,7 @@ from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
 from pywats_bridge.composition import wats_client
 from pywats_bridge.settings import BridgeSettings
-from pywats_cfx.amqp.probe import BrokerUnfit, probe
+from pywats_cfx.amqp091.probe import BrokerUnfit, probe
 
 
 @dataclass(frozen=True, slots=True)

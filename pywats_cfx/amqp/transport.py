@@ -10,9 +10,9 @@ import structlog
 
 from pywats_cfx.amqp.backoff import Backoff
 from pywats_cfx.amqp.caution import Caution
-from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
-from pywats_cfx.amqp.troubles import (
+from pywats_cfx.amqp091.session import Session, is_cancelled
+from pywats_cfx.amqp091.troubles import (
     BrokerGone,
     IntakeFailed,
     blocked,

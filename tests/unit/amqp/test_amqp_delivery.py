@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pamqp.header import ContentHeader
 
-from pywats_cfx.amqp.delivery import Content, read_delivery
+from pywats_cfx.amqp091.delivery import Content, read_delivery
 
 
 def delivered(body: bytes, **properties: Any) -> Content:

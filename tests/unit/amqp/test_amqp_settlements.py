@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pywats_cfx.amqp.settlements import Settlements
 from pywats_cfx.amqp.tally import Tally
+from pywats_cfx.amqp091.settlements import Settlements
 
 
 class Broker:

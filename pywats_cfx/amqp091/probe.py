@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiormq import Connection
 from aiormq.exceptions import AMQPError, ChannelNotFoundEntity
 
-from pywats_cfx.amqp.connection import open_channel, open_connection
-from pywats_cfx.amqp.troubles import VirtualHostRefused, explain
+from pywats_cfx.amqp091.connection import open_channel, open_connection
+from pywats_cfx.amqp091.troubles import VirtualHostRefused, explain
 from pywats_cfx.config import AMQPConfig
 
 

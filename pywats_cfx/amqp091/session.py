@@ -13,11 +13,11 @@ import structlog
 from aiormq import AMQPError, ChannelInvalidStateError, Connection
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
-from pywats_cfx.amqp.connection import open_channel, open_connection, prepare
-from pywats_cfx.amqp.delivery import read_delivery
-from pywats_cfx.amqp.settlements import Settlements
 from pywats_cfx.amqp.tally import Tally
-from pywats_cfx.amqp.troubles import BrokerGone, ConsumerCancelled, IntakeFailed, of_connection
+from pywats_cfx.amqp091.connection import open_channel, open_connection, prepare
+from pywats_cfx.amqp091.delivery import read_delivery
+from pywats_cfx.amqp091.settlements import Settlements
+from pywats_cfx.amqp091.troubles import BrokerGone, ConsumerCancelled, IntakeFailed, of_connection
 from pywats_cfx.config import AMQPConfig
 from pywats_events.journal import JournalError
 from pywats_events.message import RawMessage

@@ -11,7 +11,7 @@ from aiormq import Connection
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import IncompatibleProtocolError, ProtocolSyntaxError
 
-from pywats_cfx.amqp.troubles import VirtualHostRefused
+from pywats_cfx.amqp091.troubles import VirtualHostRefused
 from pywats_cfx.config import AMQPConfig
 
 #: Frames that wait between the socket and our reading of them.

@@ -1,0 +1,1 @@
+"""CFX over AMQP 0-9-1, which RabbitMQ speaks from its first version on."""
