@@ -17,11 +17,11 @@ from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.limits import Limits
 
 if TYPE_CHECKING:
-    from pywats_cfx.amqp import CFXTransport
+    from pywats_cfx.amqp.transport import CFXTransport
     from pywats_cfx.config import AMQPConfig, CFXConfig, EndpointConfig
 
 _LATE: Final = {
-    "CFXTransport": "pywats_cfx.amqp",
+    "CFXTransport": "pywats_cfx.amqp.transport",
     "CFXConfig": "pywats_cfx.config",
     "AMQPConfig": "pywats_cfx.config",
     "EndpointConfig": "pywats_cfx.config",

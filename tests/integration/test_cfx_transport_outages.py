@@ -13,7 +13,7 @@ import structlog
 from brokers import Machine, RabbitMQ
 from brokers.recorder import Recorder
 
-from pywats_cfx.amqp import CFXTransport
+from pywats_cfx.amqp.transport import CFXTransport
 from pywats_cfx.config import AMQPConfig, CFXConfig
 from pywats_events.message import RawMessage
 
