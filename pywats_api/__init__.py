@@ -27,10 +27,12 @@ from pywats_api.errors import (
     WatsApiError,
 )
 from pywats_api.process import Process
+from pywats_api.production import ProcessVerification, Unit, UnitVerification
 from pywats_api.report import ReportHeader, SubmittedReport
 from pywats_api.retry import RetryConfig
 from pywats_api.sync import pyWATS
 from pywats_api.throttle import RateLimiter
+from pywats_api.unit_phases import UnitPhase, UnitPhaseFlag
 
 __all__ = [
     "Asset",
@@ -48,6 +50,7 @@ __all__ = [
     "NotFoundError",
     "PayloadTooLargeError",
     "Process",
+    "ProcessVerification",
     "PyWATSError",
     "RateLimiter",
     "ReportHeader",
@@ -57,6 +60,10 @@ __all__ = [
     "SubmittedReport",
     "ThrottledError",
     "TimeoutError",
+    "Unit",
+    "UnitPhase",
+    "UnitPhaseFlag",
+    "UnitVerification",
     "ValidationError",
     "WatsApiError",
     "pyWATS",

@@ -14,6 +14,7 @@ from pywats_api.asset import AssetDomain
 from pywats_api.connection import Connection
 from pywats_api.errors import ErrorMode
 from pywats_api.process import ProcessDomain
+from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
 from pywats_api.retry import RetryConfig
 
@@ -28,6 +29,7 @@ class AsyncWATS:
         report: submit, fetch and look up reports.
         process: the operations the account knows.
         asset: stations, fixtures, instruments and their log.
+        production: units, their phases, and whether they passed what they should have.
         app: the server itself.
     """
 
@@ -82,6 +84,7 @@ class AsyncWATS:
         self.report = ReportDomain(self._connection)
         self.process = ProcessDomain(self._connection, refresh_interval=process_refresh_interval, clock=clock)
         self.asset = AssetDomain(self._connection)
+        self.production = ProductionDomain(self._connection, self.process)
         self.app = AppDomain(self._connection)
 
     def __repr__(self) -> str:

@@ -93,11 +93,12 @@ class Connection:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         idempotent: bool | None = None,
+        internal: bool = False,
     ) -> Any:
         """Send one request and give the answer's JSON, None for an empty answer.
 
         `idempotent` says that doing it twice does no harm; only such a call is tried again. Left out, it is
-        so for GET.
+        so for GET. `internal` routes want to be told that the server's own pages ask.
         """
         request = self._client.build_request(
             method,
@@ -105,6 +106,8 @@ class Connection:
             params={name: _query_value(value) for name, value in (query or {}).items() if value is not None},
             **_content_of(body),
         )
+        if internal:
+            request.headers["Referer"] = self.base_url
         repeatable = method == "GET" if idempotent is None else idempotent
 
         async def attempt() -> Any:

@@ -11,6 +11,7 @@ from pywats_api.app import AppDomain
 from pywats_api.asset import AssetDomain
 from pywats_api.client import AsyncWATS
 from pywats_api.process import ProcessDomain
+from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
 
 _P = ParamSpec("_P")
@@ -108,6 +109,21 @@ class SyncAssetDomain(_SyncDomain[AssetDomain]):
     create_asset_type = _blocking(AssetDomain.create_asset_type)
 
 
+class SyncProductionDomain(_SyncDomain[ProductionDomain]):
+    """``api.production``, blocking."""
+
+    get_unit = _blocking(ProductionDomain.get_unit)
+    create_units = _blocking(ProductionDomain.create_units)
+    create_unit = _blocking(ProductionDomain.create_unit)
+    get_unit_verification = _blocking(ProductionDomain.get_unit_verification)
+    verify_unit = _blocking(ProductionDomain.verify_unit)
+    is_unit_passing = _blocking(ProductionDomain.is_unit_passing)
+    get_all_unit_phases = _blocking(ProductionDomain.get_all_unit_phases)
+    get_phase = _blocking(ProductionDomain.get_phase)
+    set_unit_phase = _blocking(ProductionDomain.set_unit_phase)
+    set_unit_process = _blocking(ProductionDomain.set_unit_process)
+
+
 class SyncAppDomain(_SyncDomain[AppDomain]):
     """``api.app``, blocking."""
 
@@ -130,6 +146,7 @@ class pyWATS:  # noqa: N801  # the name users know
         self.report = SyncReportDomain(self._api.report, self._thread)
         self.process = SyncProcessDomain(self._api.process, self._thread)
         self.asset = SyncAssetDomain(self._api.asset, self._thread)
+        self.production = SyncProductionDomain(self._api.production, self._thread)
         self.app = SyncAppDomain(self._api.app, self._thread)
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from pywats_api.server import asset_routes, local_routes, pages, report_routes
+from pywats_api.server import asset_routes, local_routes, pages, production_routes, report_routes
 from pywats_api.server.documents import Refused
 from pywats_api.server.gate import Gate
 from pywats_api.server.knobs import Knobs
@@ -59,7 +59,7 @@ def create_app(
     app.add_exception_handler(TooLarge, answer_too_large)
     app.add_exception_handler(ClientDisconnect, answer_gone)
     app.add_exception_handler(Exception, _answer_failed)
-    for module in (report_routes, asset_routes, local_routes, pages):
+    for module in (report_routes, asset_routes, production_routes, local_routes, pages):
         app.include_router(module.router)
     return app
 

@@ -25,6 +25,13 @@ _ROUTES = (
     "/api/Asset/Message",
     "/api/Asset/Log",
     "/api/Asset",
+    "/api/Production/UnitVerification",
+    "/api/Production/SetUnitPhase",
+    "/api/Production/SetUnitProcess",
+    "/api/Production/Units",
+    "/api/Production/Unit",
+    "/api/internal/Production/GetUnit",
+    "/api/internal/Mes/GetUnitPhases",
 )
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from pywats_api.server.asset_store import AssetStore
 from pywats_api.server.database import Database
 from pywats_api.server.knobs import Knobs
+from pywats_api.server.production_store import ProductionStore
 from pywats_api.server.report_store import ReportStore
 
 _R = TypeVar("_R")
@@ -35,12 +36,14 @@ class State:
         self.refused = 0
         self.reports = ReportStore(now)
         self.assets = AssetStore(now)
+        self.production = ProductionStore(self.processes)
         self._database = Database(db_path)
 
     async def open(self) -> None:
         """Open the database."""
         await self._database.open()
         await self.run(self.assets.prepare)
+        await self.run(self.production.prepare)
 
     async def close(self) -> None:
         """Close the database."""

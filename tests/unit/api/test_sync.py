@@ -10,8 +10,15 @@ from pywats_api import NotFoundError, pyWATS
 from pywats_api.app import AppDomain
 from pywats_api.asset import AssetDomain
 from pywats_api.process import ProcessDomain
+from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
-from pywats_api.sync import SyncAppDomain, SyncAssetDomain, SyncProcessDomain, SyncReportDomain
+from pywats_api.sync import (
+    SyncAppDomain,
+    SyncAssetDomain,
+    SyncProcessDomain,
+    SyncProductionDomain,
+    SyncReportDomain,
+)
 
 from .conftest import TOKEN, make_report
 
@@ -19,6 +26,7 @@ PAIRS = [
     (AppDomain, SyncAppDomain),
     (AssetDomain, SyncAssetDomain),
     (ProcessDomain, SyncProcessDomain),
+    (ProductionDomain, SyncProductionDomain),
     (ReportDomain, SyncReportDomain),
 ]
 
