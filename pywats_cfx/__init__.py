@@ -1,7 +1,7 @@
 """IPC-CFX: envelopes, typed messages, transports, and the way to domain events.
 
-``CFXTransport`` and its configuration are loaded when first asked for, so that reading messages needs no
-broker library.
+Everything is loaded when first asked for: reading envelopes needs no models, reading messages no broker
+library.
 """
 
 from __future__ import annotations
@@ -9,29 +9,44 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from pywats_cfx import messages
-from pywats_cfx.adapter import CFXAdapter, cfx_adapter
-from pywats_cfx.codec import decode, decode_each, encode
-from pywats_cfx.envelope import CFXEnvelope
-from pywats_cfx.errors import CFXDecodeError
-from pywats_cfx.limits import Limits
-
 if TYPE_CHECKING:
+    from pywats_cfx import messages
+    from pywats_cfx.adapter import CFXAdapter, cfx_adapter
     from pywats_cfx.amqp.transport import CFXTransport
+    from pywats_cfx.codec import decode, decode_each, encode
     from pywats_cfx.config import AMQPConfig, CFXConfig, EndpointConfig
+    from pywats_cfx.envelope import CFXEnvelope
+    from pywats_cfx.errors import CFXDecodeError
+    from pywats_cfx.limits import Limits
 
-_LATE: Final = {
-    "CFXTransport": "pywats_cfx.amqp.transport",
-    "CFXConfig": "pywats_cfx.config",
-    "AMQPConfig": "pywats_cfx.config",
-    "EndpointConfig": "pywats_cfx.config",
+_HOME: Final = {
+    "AMQPConfig": "config",
+    "CFXAdapter": "adapter",
+    "CFXConfig": "config",
+    "CFXDecodeError": "errors",
+    "CFXEnvelope": "envelope",
+    "CFXTransport": "amqp.transport",
+    "EndpointConfig": "config",
+    "Limits": "limits",
+    "cfx_adapter": "adapter",
+    "decode": "codec",
+    "decode_each": "codec",
+    "encode": "codec",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
+    if name == "messages":
+        return import_module(f"{__name__}.messages")
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATE[name]), name)
+    member = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = member
+    return member
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -3,26 +3,30 @@
 What is read: UTF-8 JSON, one envelope or a list of them, with or without byte order mark, packed with gzip or
 not. gzip is known by its first bytes, because the content encoding that came with it may be missing or wrong.
 Nothing but ``CFXDecodeError`` leaves the reading functions.
+
+A single envelope is read in two steps. The first goes over the whole text and checks it, but makes objects of
+the envelope's own fields only, which costs less than half of reading all. The second makes the body, when
+somebody asks for it. Both use the same parser, so that a body which passed the first can't fail the second. A
+list is read whole at once: it holds many small messages, and there looking first costs more than it saves.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json, to_json
 
 from pywats_cfx.compression import GZIP_MAGIC, gunzip, pack
 from pywats_cfx.envelope import ZERO_GUID, CFXEnvelope
 from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.limits import DEEPEST, DEFAULT_LIMITS, Limits
-from pywats_cfx.messages.registry import MODELS
-from pywats_cfx.messages.wire import Moment, short_type
-from pywats_cfx.messages.writing import write_moment, write_not_finite
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANKS: Final = b" \t\r\n"
@@ -38,18 +42,37 @@ _FIELDS: Final = (
 )
 _BY_LOWER: Final = {name.lower(): name for name in _FIELDS}
 _EXACT: Final = frozenset(_FIELDS)
-_MODEL_NAMES: Final = {name.lower(): name for name in MODELS}
-_MOMENT: Final[TypeAdapter[datetime | None]] = TypeAdapter(Moment)
+
+#: An object whose MessageBody is an object or null: all fields as they are, but of the body only its label.
+_ENVELOPE_WITHOUT_BODY: Final = SchemaValidator(
+    core_schema.typed_dict_schema(
+        {
+            "MessageBody": core_schema.typed_dict_field(
+                core_schema.nullable_schema(
+                    core_schema.typed_dict_schema(
+                        {"$type": core_schema.typed_dict_field(core_schema.any_schema(), required=False)},
+                        extra_behavior="ignore",
+                    )
+                ),
+                required=False,
+            )
+        },
+        extra_behavior="allow",
+    )
+)
 
 
 def decode(
     body: bytes, *, content_encoding: str | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> list[CFXEnvelope]:
-    """Read all envelopes of a body, and check that the message of each can be typed.
+    """Read all envelopes of a body.
+
+    Messages are not typed yet: ``envelope.message`` does that when asked, and raises ``CFXDecodeError`` where
+    a field holds a value of a wholly different kind.
 
     Args:
         body: the bytes as the broker gave them.
-        content_encoding: what the sender called their encoding, in any case.
+        content_encoding: what the sender called their encoding, in any case. It is only shown in errors.
         limits: how large, deep and many.
 
     Returns:
@@ -59,14 +82,9 @@ def decode(
         CFXDecodeError: the body, or any one envelope of it, can't be read; ``decode_each`` gives the others.
     """
     envelopes = []
-    for index, outcome in enumerate(decode_each(body, content_encoding=content_encoding, limits=limits)):
+    for outcome in decode_each(body, content_encoding=content_encoding, limits=limits):
         if isinstance(outcome, CFXDecodeError):
             raise outcome
-        try:
-            outcome.message  # noqa: B018  # typed here, so that it can't fail later
-        except CFXDecodeError as error:
-            error.index = index
-            raise
         envelopes.append(outcome)
     return envelopes
 
@@ -76,16 +94,22 @@ def decode_each(
 ) -> list[CFXEnvelope | CFXDecodeError]:
     """Read the envelopes of a body one by one: each is an envelope, or the reason why it is none.
 
-    Messages are not typed yet; ``envelope.message`` does that and may find a reason of its own.
+    Takes what ``decode`` takes; messages are not typed yet here either.
 
     Raises:
         CFXDecodeError: the body as a whole is not readable.
     """
-    content = _parse(_unpack(bytes(body), content_encoding, limits), limits)
+    text = _unpack(bytes(body), content_encoding, limits)
+    if text.startswith(b"{") and limits.max_depth >= DEEPEST:
+        fields = _fields_without_body(text)
+        if fields is not None:
+            outcome = _envelope(fields, 0)
+            if isinstance(outcome, CFXEnvelope) and fields.get("MessageBody") is not None:
+                outcome.leave_unread(text)
+            return [outcome]
+    content = _parse(text, limits)
     if isinstance(content, dict):
         return [_envelope(content, 0)]
-    if not isinstance(content, list):
-        raise CFXDecodeError(f"not an envelope and not a list of them, but {_kind(content)}")
     if len(content) > limits.max_envelopes:
         raise CFXDecodeError(
             f"a list of {len(content)} envelopes, more than the {limits.max_envelopes} allowed"
@@ -101,11 +125,11 @@ def encode(envelopes: CFXEnvelope | Iterable[CFXEnvelope], *, content_encoding: 
         content_encoding: ``gzip`` to pack them.
 
     Raises:
-        ValueError: an encoding that we don't write.
+        ValueError: an encoding that we don't write, or a body that holds what JSON can't.
     """
     many = [envelopes] if isinstance(envelopes, CFXEnvelope) else list(envelopes)
     written = [_written(envelope) for envelope in many]
-    body = _dump(written[0] if len(written) == 1 else written)
+    body = to_json(written[0] if len(written) == 1 else written, inf_nan_mode="strings")
     if content_encoding is None or content_encoding.strip().lower() in ("", "identity"):
         return body
     if content_encoding.strip().lower() == "gzip":
@@ -114,20 +138,41 @@ def encode(envelopes: CFXEnvelope | Iterable[CFXEnvelope], *, content_encoding: 
 
 
 def _unpack(body: bytes, content_encoding: str | None, limits: Limits) -> bytes:
+    if len(body) > limits.max_bytes:
+        raise CFXDecodeError(f"{len(body)} bytes, more than the {limits.max_bytes} allowed")
     if body.startswith(GZIP_MAGIC):
         try:
             body = gunzip(body, max_bytes=limits.max_bytes)
         except ValueError as error:
             raise CFXDecodeError(str(error)) from error
-    elif len(body) > limits.max_bytes:
-        raise CFXDecodeError(f"{len(body)} bytes, more than the {limits.max_bytes} allowed")
+        if body.startswith(GZIP_MAGIC):
+            raise CFXDecodeError("gzip inside gzip: pack the JSON text once")
     text = body.removeprefix(_BOM).strip(_BLANKS)
     if not text:
         raise CFXDecodeError("the body is empty")
+    if text.startswith(_WIDE_BOMS) or b"\0" in text[:_SHOWN]:
+        raise CFXDecodeError("not JSON in UTF-8: looks like UTF-16 or UTF-32, or like binary data")
     if not text.startswith((b"{", b"[")):
         named = f' (content encoding "{content_encoding}")' if content_encoding else ""
         raise CFXDecodeError(f"not JSON: begins with {_beginning(text)}{named}")
+    _count_values(text, limits.max_values)
     return text
+
+
+_WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+_TEXT: Final = re.compile(rb'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
+
+
+def _count_values(text: bytes, most: int) -> None:
+    """Refuse what would fill the memory: there are no more values than commas, and one per list or object."""
+    if len(text) <= most or _separators(text) <= most:
+        return
+    if _separators(_TEXT.sub(b"", text)) > most:
+        raise CFXDecodeError(f"more than the {most} values allowed")
+
+
+def _separators(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 _SHOWN: Final = 12
@@ -135,6 +180,15 @@ _SHOWN: Final = 12
 
 def _beginning(text: bytes) -> str:
     return ascii(text[:_SHOWN].decode("utf-8", "backslashreplace"))
+
+
+def _fields_without_body(text: bytes) -> dict[str, Any] | None:
+    """Give the fields of a usual envelope; None where only reading the whole can tell what it is."""
+    try:
+        fields: dict[str, Any] = _ENVELOPE_WITHOUT_BODY.validate_json(text)
+    except ValidationError:
+        return None
+    return fields
 
 
 def _parse(text: bytes, limits: Limits) -> Any:
@@ -173,7 +227,7 @@ def _envelope(item: Any, index: int) -> CFXEnvelope | CFXDecodeError:
             _refuse("MessageName", "is missing, and MessageBody has no $type either")
         if body is not None and not isinstance(body, dict):
             _refuse("MessageBody", f"should be an object, but is {_kind(body)}")
-        return CFXEnvelope(
+        envelope = CFXEnvelope(
             message_name=error.message_name,
             body={} if body is None else body,
             source=error.source,
@@ -184,9 +238,11 @@ def _envelope(item: Any, index: int) -> CFXEnvelope | CFXDecodeError:
             version=_text(fields, "Version"),
             extra={} if fields is item else {k: v for k, v in fields.items() if k not in _EXACT},
         )
+        envelope._index = index  # noqa: SLF001  # so that an error of its message can say it
     except _RefusedError as refused:
         error.path, error.reason = refused.path, refused.reason
         return error
+    return envelope
 
 
 class _RefusedError(Exception):
@@ -209,12 +265,23 @@ def _respelt(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message_name(fields: Mapping[str, Any], body: Any) -> str | None:
+    from pywats_cfx.messages.wire import short_type  # noqa: PLC0415  # loads when something is decoded
+
+    known = _known_names()
     name = _text(fields, "MessageName")
     label = short_type(body.get("$type")) if isinstance(body, dict) else None
+    right = known.get(name.lower(), name) if name else None
     # Where both stand there and differ, the one that we know counts; the standard leaves it open.
-    if name and (name in MODELS or label not in MODELS):
-        return _MODEL_NAMES.get(name.lower(), name)
+    if name and (right == name or label is None or known.get(label.lower()) != label):
+        return right
     return label or name
+
+
+@cache
+def _known_names() -> Mapping[str, str]:
+    from pywats_cfx.messages.registry import MODELS  # noqa: PLC0415  # as above
+
+    return {name.lower(): name for name in MODELS}
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -235,10 +302,19 @@ def _moment(fields: Mapping[str, Any]) -> datetime | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
-        return _MOMENT.validate_python(value)
+        return _moments().validate_python(value)
     except ValidationError:
         shown = repr(value[:40]) if isinstance(value, str) else _kind(value)
         return _refuse("TimeStamp", f"should be an ISO 8601 time, but is {shown}")
+
+
+@cache
+def _moments() -> TypeAdapter[datetime | None]:
+    from pydantic import TypeAdapter  # noqa: PLC0415  # as above
+
+    from pywats_cfx.messages.wire import Moment  # noqa: PLC0415  # as above
+
+    return TypeAdapter(Moment)
 
 
 def _kind(value: Any) -> str:
@@ -250,29 +326,23 @@ def _written(envelope: CFXEnvelope) -> dict[str, Any]:
     return {
         "MessageName": envelope.message_name,
         "Version": envelope.version,
-        "TimeStamp": write_moment(envelope.time_stamp) if envelope.time_stamp else "0001-01-01T00:00:00",
+        "TimeStamp": _written_moment(envelope.time_stamp),
         "UniqueID": envelope.unique_id or ZERO_GUID,
         "Source": envelope.source,
         "Target": envelope.target,
         "RequestID": envelope.request_id,
-        "MessageBody": envelope.body,
+        "MessageBody": _label_first(envelope.body),
         **envelope.extra,
     }
 
 
-def _dump(content: Any) -> bytes:
-    try:
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
+def _written_moment(moment: datetime | None) -> str:
+    from pywats_cfx.messages.writing import write_moment  # noqa: PLC0415  # as above
+
+    return write_moment(moment) if moment else "0001-01-01T00:00:00"
 
 
-def _finite(content: Any) -> Any:
-    if isinstance(content, float) and not math.isfinite(content):
-        return write_not_finite(content)
-    if isinstance(content, dict):
-        return {name: _finite(member) for name, member in content.items()}
-    if isinstance(content, list):
-        return [_finite(item) for item in content]
-    return content
+def _label_first(body: dict[str, Any]) -> dict[str, Any]:
+    if "$type" not in body or next(iter(body)) == "$type":
+        return body
+    return {"$type": body["$type"]} | body

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
 
+from pydantic_core import from_json
+
 from pywats_cfx.errors import CFXDecodeError
-from pywats_cfx.messages.registry import MODELS, UnknownMessage, WrongType, read_message
-from pywats_cfx.messages.wire import CFXMessage
-from pywats_cfx.messages.writing import to_wire
+
+if TYPE_CHECKING:
+    from pywats_cfx.messages.registry import UnknownMessage
+    from pywats_cfx.messages.wire import CFXMessage
 
 #: An unset guid, which the standard writes out.
 ZERO_GUID: Final = "00000000-0000-0000-0000-000000000000"
@@ -19,6 +22,9 @@ ZERO_GUID: Final = "00000000-0000-0000-0000-000000000000"
 @dataclass(slots=True)
 class CFXEnvelope:
     """One message with its sender, time and identity.
+
+    An envelope that was decoded may hold its body as JSON text until the body is asked for. Nothing of that
+    is seen from outside: comparing, copying, printing and pickling read it first.
 
     Attributes:
         message_name: full name, ``CFX.Production.WorkStarted`` for instance; says what the body is.
@@ -41,6 +47,8 @@ class CFXEnvelope:
     time_stamp: datetime | None = None
     version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    _unread: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _index: int | None = field(default=None, init=False, repr=False, compare=False)
     _message: CFXMessage | UnknownMessage | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
@@ -62,6 +70,8 @@ class CFXEnvelope:
             unique_id: a new one when not given.
             time_stamp: now when not given.
         """
+        from pywats_cfx.messages.writing import to_wire  # noqa: PLC0415  # models load when they are used
+
         return cls(
             message_name=message.CFX_NAME,
             body=to_wire(message),
@@ -73,20 +83,42 @@ class CFXEnvelope:
             version=version,
         )
 
+    def leave_unread(self, text: bytes) -> None:
+        """Take the body from this JSON text of an envelope, but only once somebody asks for it.
+
+        Args:
+            text: a whole envelope, already known to be good JSON with an object as its ``MessageBody``.
+        """
+        self._unread = text
+        del self.body
+
+    if not TYPE_CHECKING:  # it would let every misspelt attribute pass
+
+        def __getattr__(self, name):  # noqa: ANN001, ANN204
+            """Read the body: reached for attributes that are not set, and of ours only ``body`` may be so."""
+            if name != "body" or self._unread is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.body = from_json(self._unread, cache_strings="keys")["MessageBody"]
+            self._unread = None
+            return self.body
+
     @property
     def message(self) -> CFXMessage | UnknownMessage:
-        """The typed message, read when first asked for.
+        """The typed message, read when first asked for; changes of ``body`` after that don't reach it.
 
         Raises:
             CFXDecodeError: a field of the body holds a value of a wholly different kind.
         """
         if self._message is None:
+            from pywats_cfx.messages.registry import WrongType, read_message  # noqa: PLC0415  # as above
+
             try:
                 self._message = read_message(self.message_name, self.body)
             except WrongType as error:
                 raise CFXDecodeError(
                     error.reason,
                     path=f"MessageBody.{error.path}" if error.path else "MessageBody",
+                    index=self._index,
                     message_name=self.message_name,
                     unique_id=self.unique_id,
                     source=self.source,
@@ -96,4 +128,6 @@ class CFXEnvelope:
     @property
     def is_known(self) -> bool:
         """True when ``message`` is a typed one."""
+        from pywats_cfx.messages.registry import MODELS  # noqa: PLC0415  # as above
+
         return self.message_name in MODELS

@@ -30,6 +30,8 @@ class CFXDecodeError(ValueError):
         who = self.message_name or ("CFX message" if self.index is None else "envelope")
         if self.source:
             who = f"{who} from {self.source}"
+        if self.unique_id:
+            who = f"{who}, UniqueID {self.unique_id}"
         if self.index:
             who = f"{who} (number {self.index} of the batch, from 0)"
         return f"{who}: {self.path}: {self.reason}" if self.path else f"{who}: {self.reason}"
