@@ -43,14 +43,20 @@ brokers:
 $(VENV)/bin/python:
 	@scripts/make-venv.sh $(VENV)
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing pywats-bridge and what it needs..."
-	@$(PIP) install --require-hashes -r requirements.lock
+# What builds comes first, so that nothing outside the locks is downloaded when python-qpid-proton is compiled.
+define install
+	@scripts/need-compiler.sh $(BIN)/python
+	@$(PIP) install --require-hashes -r requirements-build.lock
+	@$(PIP) install --require-hashes --no-build-isolation -r $(1)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+endef
+
+$(VENV)/.runtime: requirements-build.lock requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing pywats-bridge and what it needs (AMQP 1.0 is compiled: about a minute)..."
+	$(call install,requirements.lock)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	@echo "Installing pywats-bridge and the tools to test it..."
-	@$(PIP) install --require-hashes -r requirements-dev.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+$(VENV)/.dev: requirements-build.lock requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing pywats-bridge and the tools to test it (AMQP 1.0 is compiled: about a minute)..."
+	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.runtime

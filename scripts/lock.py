@@ -1,7 +1,8 @@
 """Writes the locks: exact versions with hashes of everything that is installed.
 
-``requirements.lock`` is what the product needs, ``requirements-dev.lock`` adds what its tests need. Both hold
-the tools that build the project itself, so that nothing outside the locks is ever downloaded.
+``requirements-build.lock`` holds the tools that build the project itself and python-qpid-proton, and is installed
+first; ``requirements.lock`` is what the product needs, ``requirements-dev.lock`` adds what its tests need. Nothing
+outside the locks is ever downloaded.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD_TOOLS = "hatchling\neditables\n"
+BUILD_TOOLS = "hatchling\neditables\nsetuptools\ncffi\n"
 OPTIONS = (
     "--quiet",
     "--upgrade",
@@ -27,20 +28,16 @@ OPTIONS = (
 
 
 def main() -> None:
-    """Compile both locks, the second one with the versions of the first."""
+    """Compile the locks, each with the versions of the one before."""
     build = ROOT / "build-tools.in"
     build.write_text(BUILD_TOOLS)
     try:
-        _compile("requirements.lock", "pyproject.toml", build.name)
-        _compile(
-            "requirements-dev.lock",
-            "--extra=dev",
-            "--constraint=requirements.lock",
-            "pyproject.toml",
-            build.name,
-        )
+        _compile("requirements-build.lock", build.name)
     finally:
         build.unlink()
+    product = ("--extra=amqp10", "pyproject.toml")
+    _compile("requirements.lock", "--constraint=requirements-build.lock", *product)
+    _compile("requirements-dev.lock", "--constraint=requirements.lock", "--extra=dev", *product)
 
 
 def _compile(output: str, *inputs: str) -> None:
