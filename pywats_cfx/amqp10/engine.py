@@ -39,6 +39,8 @@ class Engine(asyncio.Protocol):
         login: the SASL login that comes first; None for none.
         server: the other side connected to us.
         idle_timeout: seconds of silence after which the connection counts as lost; 0 for never.
+        max_frame: size of the largest frame that we take.
+        write_timeout: seconds that the other side may leave unread what we wrote; 0 for ever.
 
     Attributes:
         connection: proton's connection; set container and hostname before the engine starts.
@@ -52,6 +54,7 @@ class Engine(asyncio.Protocol):
         server: bool = False,
         idle_timeout: float = 0.0,
         max_frame: int = MAX_FRAME,
+        write_timeout: float = 0.0,
     ) -> None:
         self.connection = ProtonConnection()
         self._handler = handler
@@ -70,6 +73,8 @@ class Engine(asyncio.Protocol):
         self._wake: asyncio.Handle | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._writable = True
+        self._write_timeout = write_timeout
+        self._stalled: asyncio.TimerHandle | None = None
         self._reason: Exception | None = None
         self._is_over = False
         self._got_bytes = False
@@ -133,10 +138,16 @@ class Engine(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Leave what is to be written with proton until the socket takes more."""
         self._writable = False
+        if self._write_timeout:
+            unread = ConnectionLost(f"the other side reads nothing for {self._write_timeout:g} s")
+            self._stalled = self._loop.call_later(self._write_timeout, self.end, unread)
 
     def resume_writing(self) -> None:
         """Go on writing."""
         self._writable = True
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
         self.wake()
 
     # proton's side
@@ -258,7 +269,7 @@ class Engine(asyncio.Protocol):
         if self._is_over:
             return
         self._is_over = True
-        for handle in (self._wake, self._tick):
+        for handle in (self._wake, self._tick, self._stalled):
             if handle is not None:
                 handle.cancel()
         if self._socket is not None and not self._socket.is_closing():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from proton import Delivery
+from proton import Condition, Delivery
 from proton import Receiver as ProtonReceiver
 from proton import Sender as ProtonSender
 
@@ -41,9 +41,14 @@ class Transfer:
     _delivery: Delivery
     _receiver: Receiver
 
-    def settle(self, outcome: Outcome) -> bool:
-        """Say what became of it. False: it was said before, or the link is gone and it will come again."""
-        return self._receiver.settle(self._delivery, outcome)
+    def settle(self, outcome: Outcome, condition: Condition | None = None) -> bool:
+        """Say what became of it. False: it was said before, or the link is gone and it will come again.
+
+        Args:
+            outcome: what became of it.
+            condition: why it was rejected.
+        """
+        return self._receiver.settle(self._delivery, outcome, condition)
 
 
 class Link:
@@ -77,9 +82,14 @@ class Link:
         if not self.ended.done():
             self.ended.set_result(reason)
 
-    def close(self) -> None:
-        """Detach. Messages that are not settled go back to their queue."""
+    def close(self, condition: Condition | None = None) -> None:
+        """Detach. Messages that are not settled go back to their queue.
+
+        Args:
+            condition: why, for the other side; None when nothing is wrong.
+        """
         if not self.ended.done():
+            self._link.condition = condition
             self._link.close()
             self._engine.wake()
             self.on_ended(ConnectionLost("closed by us"))
@@ -138,12 +148,12 @@ class Receiver(Link):
         self._engine.wake()
         await _first(self._drained, self.ended)
 
-    def settle(self, delivery: Delivery, outcome: Outcome) -> bool:
+    def settle(self, delivery: Delivery, outcome: Outcome, condition: Condition | None = None) -> bool:
         """Say what became of a message. False: it was said before, or the link is gone."""
         if delivery not in self._unsettled:
             return False
         self._unsettled.discard(delivery)
-        delivery.update(outcome.value)
+        _update(delivery, outcome, condition)
         delivery.settle()
         self._top_up()
         self._engine.wake()
@@ -172,7 +182,8 @@ class Receiver(Link):
         settled = delivery.settled
         self._link.advance()
         if size > self._max_bytes:
-            delivery.update(Outcome.REJECTED.value)
+            said = f"{size} bytes, more than the {self._max_bytes} that are taken"
+            _update(delivery, Outcome.REJECTED, Condition("amqp:link:message-size-exceeded", said))
             delivery.settle()
             if self._on_too_large is not None:
                 self._on_too_large(size)
@@ -294,6 +305,12 @@ class Sender(Link):
         if self.ended.done():
             reason = self.ended.result()
             raise reason if isinstance(reason, Amqp10Error) else ConnectionLost(str(reason))
+
+
+def _update(delivery: Delivery, outcome: Outcome, condition: Condition | None) -> None:
+    if condition is not None:
+        delivery.local.condition = condition
+    delivery.update(outcome.value)
 
 
 def _refusal(delivery: Delivery) -> RemoteError:

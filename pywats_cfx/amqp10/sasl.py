@@ -16,6 +16,8 @@ from pywats_cfx.amqp10.errors import LoginRefused, NotAmqp10, ProtocolError
 
 #: What each side sends first.
 HEADER: Final = b"AMQP\x03\x01\x00\x00"
+#: What each side sends first where there is no login, or when it is over.
+PLAIN_HEADER: Final = b"AMQP\x00\x01\x00\x00"
 
 _MECHANISMS: Final = 0x40
 _INIT: Final = 0x41
@@ -163,8 +165,9 @@ class ServerLogin(Login):
     """Lets others log in.
 
     Args:
-        check: tells whether user and password are right. None: everybody may come in, as ANONYMOUS or with
-            any name. Given: PLAIN only, and EXTERNAL where a certificate was shown.
+        check: tells whether user and password are right. None: everybody may come in, as ANONYMOUS, with
+            any name, or without any login at all. Given: PLAIN only, and EXTERNAL where a certificate was
+            shown.
         certified: the other side showed a certificate that TLS has checked.
 
     Attributes:
@@ -176,16 +179,27 @@ class ServerLogin(Login):
         super().__init__()
         self._check = check
         self.user: str | None = None
-        self.refusal = _frame(_OUTCOME, bytes((0x50, _AUTH_FAILED)))
-        self._offered = (
-            ("ANONYMOUS", "PLAIN") if check is None else ("PLAIN", "EXTERNAL") if certified else ("PLAIN",)
-        )
+        self.refusal = HEADER  # how the standard says that a login must come first
+        self._offered = ("ANONYMOUS", "PLAIN") if check is None else ("PLAIN",)
+        if certified:
+            self._offered += ("EXTERNAL",)
 
     def begin(self) -> bytes:
         """Wait for the other side's greeting."""
         return b""
 
+    def _greet(self) -> bytes:
+        start = self._buffer[: len(PLAIN_HEADER)]
+        if start != PLAIN_HEADER[: len(start)] or start == HEADER[: len(start)]:
+            return super()._greet()
+        if start == PLAIN_HEADER:
+            if self._check is not None:
+                raise LoginRefused(None, self._offered)
+            self.done = True  # its greeting stays in the buffer: AMQP itself begins with it
+        return b""
+
     def _greeting(self) -> bytes:
+        self.refusal = _frame(_OUTCOME, bytes((0x50, _AUTH_FAILED)))
         return HEADER + _frame(_MECHANISMS, _symbols(self._offered))
 
     def _answer(self, code: int, fields: list[object]) -> bytes:
