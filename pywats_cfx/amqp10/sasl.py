@@ -180,7 +180,7 @@ class ServerLogin(Login):
         self._check = check
         self.user: str | None = None
         self.refusal = HEADER  # how the standard says that a login must come first
-        self._offered = ("ANONYMOUS", "PLAIN") if check is None else ("PLAIN",)
+        self._offered: tuple[str, ...] = ("ANONYMOUS", "PLAIN") if check is None else ("PLAIN",)
         if certified:
             self._offered += ("EXTERNAL",)
 

@@ -1,0 +1,1 @@
+"""An endpoint among CFX endpoints: asking and asked, present on the network, with a broker and without."""
