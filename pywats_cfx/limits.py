@@ -17,8 +17,9 @@ class Limits:
         max_bytes: size of the body as it came, and of the JSON text in it after decompression.
         max_depth: how deep objects and lists may nest; at most 200.
         max_envelopes: how many envelopes one body may hold.
-        max_values: how many values (numbers, texts, lists, objects) the body may hold in all. An empty list
-            of two bytes takes 30 times that in memory, so bytes alone are no bound of it.
+        max_values: how many values (numbers, texts, lists, objects) the body may hold in all, as told by its
+            commas and opening brackets. An empty list of two bytes takes 30 times that in memory, so bytes
+            alone are no bound of it.
     """
 
     max_bytes: int = 64 * 1024 * 1024

@@ -1,0 +1,80 @@
+"""What is loaded when: a program that only reads envelopes pays for nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import pywats_cfx
+import pywats_events
+
+BROKERS = {"aiormq", "aio_pika", "pamqp", "proton", "paho", "aiohttp", "httpx"}
+
+
+def loaded(program):
+    """Give the modules that a fresh interpreter has loaded after a program."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(done.stdout.split())
+
+
+def ours(modules):
+    """Give the modules of this project among those loaded."""
+    return {name for name in modules if name.startswith(("pywats", "handlers", "samples"))}
+
+
+@pytest.mark.parametrize("package", ["pywats_cfx", "pywats_events"])
+def test_a_package_alone_loads_nothing(package):
+    """Importing a package loads no other module of ours, no pydantic, no logging and no broker library."""
+    modules = loaded(f"import {package}")
+    assert ours(modules) == {package}
+    assert not {"pydantic", "pydantic_core", "structlog", "asyncio", "sqlite3"} & modules
+    assert not BROKERS & modules
+
+
+def test_reading_envelopes_loads_no_transports_and_no_adapter():
+    """Decoding needs the codec and the rules of the wire."""
+    modules = loaded(
+        "from pywats_cfx import decode\n"
+        """assert decode(b'{"MessageName":"CFX.Heartbeat","MessageBody":{"x":1}}')[0].body == {"x": 1}"""
+    )
+    assert "pywats_cfx.codec" in modules
+    assert not {name for name in ours(modules) if name.startswith(("pywats_events", "pywats_cfx.a"))}
+    assert not {"structlog", "asyncio", "sqlite3"} & modules
+    assert not BROKERS & modules
+
+
+def test_reading_messages_loads_no_broker_library():
+    """Messages and their events need no connection."""
+    modules = loaded("import pywats_cfx\npywats_cfx.messages.UnitsTested\npywats_cfx.cfx_adapter")
+    assert not BROKERS & modules
+    assert not {"structlog", "sqlite3"} & modules
+
+
+@pytest.mark.parametrize("package", [pywats_cfx, pywats_events])
+def test_every_public_name_is_there(package):
+    """What is loaded late is offered all the same, also to those who look around."""
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
+        package.Nonsense  # noqa: B018
+
+
+def test_star_import_and_module_access_work():
+    """The usual ways to import all give the same things."""
+    modules = loaded(
+        "from pywats_cfx import *\n"
+        "import pywats_cfx, pywats_cfx.messages\n"
+        "assert messages is pywats_cfx.messages\n"
+        "from pywats_cfx.codec import decode as same\n"
+        "assert same is decode"
+    )
+    assert "pywats_cfx.messages" in modules
