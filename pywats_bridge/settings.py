@@ -22,6 +22,8 @@ from pydantic_settings import (
 )
 
 from handlers import Rules
+from handlers.validation_verdicts import BLOCKING_PHASES
+from pywats_api.unit_phases import PHASE_NAMES, phase_of
 from pywats_cfx.config import CFXConfig
 
 #: Secrets may stand in files of their own: this key in place of that one.
@@ -156,6 +158,51 @@ class DeliverySettings(Section):
     stop_timeout: float = Field(default=10.0, ge=0)
 
 
+class ValidationSettings(Section):
+    """Answering machines that ask whether they may work on units (CFX ``ValidateUnitsRequest``).
+
+    Answers carry a number beside the reason: 0 fit; 1 an earlier operation was never run, 2 it was not
+    passed; 3 phase of the unit; 4 a sub-unit; 5 unit unknown to WATS; 6 no verification rule; 7 no unit
+    named; 8 marked as bad by the machine; 9 nothing to check it by; 20 no answer in time; 21 WATS can't be
+    reached; 22 WATS refuses the token; 23 WATS answered with an error; 24 the validator failed.
+
+    Attributes:
+        enabled: answer such questions.
+        time_limit: seconds after which a machine gets its answer, whatever WATS does. Less than the machine
+            itself waits.
+        when_unanswered: what units are then, and when WATS is down or refuses: unfit or fit.
+        no_rule: what units of a product are for which WATS has no verification rule.
+        unknown_unit: what units are that WATS has never seen. The first station of a line wants ``pass``,
+            unless units are created before they come.
+        blocking_phases: phases, by name or number, in which no unit may be worked on.
+        validator: a validator of your own in place of WATS, as ``module:Class``. It is made without
+            arguments, or with the WATS client where its constructor needs one, and its module must be
+            installed beside the bridge.
+    """
+
+    enabled: bool = False
+    time_limit: float = Field(default=5.0, gt=0, le=300)
+    when_unanswered: Literal["fail", "pass"] = "fail"
+    no_rule: Literal["fail", "pass"] = "pass"
+    unknown_unit: Literal["fail", "pass"] = "fail"
+    blocking_phases: tuple[str | int, ...] = tuple(PHASE_NAMES[phase] for phase in BLOCKING_PHASES)
+    validator: str | None = None
+
+    @field_validator("blocking_phases")
+    @classmethod
+    def _are_phases(cls, phases: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        for phase in phases:
+            phase_of(phase)
+        return phases
+
+    @field_validator("validator")
+    @classmethod
+    def _names_a_class(cls, validator: str | None) -> str | None:
+        if validator is not None and not re.fullmatch(r"\w+(\.\w+)*:\w+", validator):
+            raise ValueError("should look like package.module:Class")
+        return validator
+
+
 class BridgeSettings(BaseSettings):
     """All that the bridge is configured by.
 
@@ -164,6 +211,7 @@ class BridgeSettings(BaseSettings):
         cfx: the broker with CFX messages.
         journal: where events are kept.
         delivery: how they are delivered.
+        validation: answering machines that ask whether units may be worked on.
         rules: stations, recipes and the other rules; they stand in the file without this name before them.
         log_level: least severity that is logged.
     """
@@ -180,6 +228,7 @@ class BridgeSettings(BaseSettings):
     cfx: CFXConfig
     journal: JournalSettings = JournalSettings()
     delivery: DeliverySettings = DeliverySettings()
+    validation: ValidationSettings = ValidationSettings()
     rules: Rules = Rules()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 
@@ -29,6 +29,41 @@ class Fitness(StrEnum):
     UNFIT = "unfit"
     #: nobody has looked, for instance because the place in the panel is empty or the unit is marked as bad
     NOT_CHECKED = "not_checked"
+
+
+class ReasonCode(IntEnum):
+    """Numbers of the reasons that our validators give; own validators may have others."""
+
+    #: fit, or let pass by configuration
+    FIT = 0
+    #: an operation that comes before was never run
+    NOT_RUN = 1
+    #: the last run of an operation that comes before did not pass
+    NOT_PASSED = 2
+    #: the unit is in a phase that blocks it, such as Scrapped
+    PHASE = 3
+    #: a unit built into it failed, or is in such a phase
+    SUB_UNIT = 4
+    #: WATS has never seen the unit
+    UNKNOWN_UNIT = 5
+    #: the product has no verification rule
+    NO_RULE = 6
+    #: the machine names neither unit nor panel
+    UNNAMED = 7
+    #: not checked: the machine knows the unit as bad
+    MARKED_BAD = 8
+    #: not checked: nothing to check it by
+    NOT_CHECKABLE = 9
+    #: no answer within the time limit
+    NO_ANSWER = 20
+    #: WATS is down, throttles or can't be reached
+    UNREACHABLE = 21
+    #: WATS refuses the bridge's token, or what it may do
+    NO_ACCESS = 22
+    #: WATS answered with an error
+    WATS_ERROR = 23
+    #: the validator itself failed; the log tells more
+    VALIDATOR_FAILED = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +110,7 @@ class UnitAnswer:
         unit: the unit, as it was asked about.
         fitness: whether it may be worked on.
         reason: why, in one line for the machine's operator.
-        code: number of the reason, 0 for fit.
+        code: number of the reason, 0 for fit; `ReasonCode` lists ours.
     """
 
     unit: AskedUnit
@@ -92,7 +127,8 @@ class UnitsAnswer:
         fitness: of the panel or carrier as a whole.
         reason: why, in one line.
         code: number of the reason, 0 for fit.
-        units: one answer for each unit asked about, in their order.
+        units: one answer for each entry of the question's ``units``, in their order: none where it lists
+            none, and the answer is about ``primary_id`` as a single unit.
     """
 
     fitness: Fitness
