@@ -68,6 +68,9 @@ def survives(body):
         envelopes = decode(body)
         written = encode(envelopes)
         assert encode(decode(written)) == written
+        for envelope in envelopes:
+            with contextlib.suppress(CFXDecodeError):
+                assert envelope.message is envelope.message
     first = list(cfx_adapter(RawMessage(body, transport="t")))
     for each in first:
         if isinstance(each, Event):
