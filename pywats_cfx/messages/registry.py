@@ -1,39 +1,53 @@
-"""Which model reads which message, and how a body is read into it."""
+"""Which messages there are, which model reads which, and how a body is read into it.
+
+Nothing here loads a model before one is needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
+from pywats_cfx.messages.index import MESSAGES
+from pywats_cfx.messages.lazy import load
 
-from pywats_cfx.messages import materials, network, production, resource_performance
-from pywats_cfx.messages.spelling import respell
-from pywats_cfx.messages.wire import CFXMessage, may_be_misspelt
+if TYPE_CHECKING:
+    from pywats_cfx.messages.structure import CFXMessage
 
-_MODULES: Final = (
-    network,
-    materials.storage,
-    production,
-    production.assembly,
-    production.test_and_inspection,
-    resource_performance,
-)
+#: Full names of all messages (``CFX.Production.WorkStarted``).
+NAMES: Final[frozenset[str]] = frozenset(MESSAGES)
+
+_RIGHT: Final = {name.lower(): name for name in MESSAGES}
 
 
-def _messages() -> Iterable[type[CFXMessage]]:
-    for module in _MODULES:
-        for member in list(vars(module).values()):
-            if isinstance(member, type) and issubclass(member, CFXMessage) and member is not CFXMessage:
-                yield member
+def right_name(name: str) -> str | None:
+    """Give the standard's spelling of a message name that came in whatever case; None for an unknown one."""
+    return name if name in NAMES else _RIGHT.get(name.strip().lower())
 
 
-#: The model of each message, by full name (``CFX.Production.WorkStarted``).
-MODELS: Final[Mapping[str, type[CFXMessage]]] = MappingProxyType(
-    {each.CFX_NAME: each for each in _messages()}
-)
+class _Models(Mapping[str, "type[CFXMessage]"]):
+    """The models by message name, each loaded when it is first asked for."""
+
+    def __getitem__(self, name: str) -> type[CFXMessage]:
+        if name not in MESSAGES:
+            raise KeyError(name)
+        model: type[CFXMessage] = load(name)
+        return model
+
+    def __contains__(self, name: object) -> bool:
+        return name in NAMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MESSAGES)
+
+    def __len__(self) -> int:
+        return len(MESSAGES)
+
+
+#: The model of each message, by full name.
+MODELS: Final[Mapping[str, type[CFXMessage]]] = _Models()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,52 +80,15 @@ class WrongType(ValueError):  # noqa: N818  # says what the value is
 def read_message(name: str, body: dict[str, Any]) -> CFXMessage | UnknownMessage:
     """Read a message body.
 
+    Args:
+        name: full name of the message, in any case.
+        body: its fields, as JSON data; not changed.
+
     Raises:
         WrongType: a field can't be read.
     """
-    model = MODELS.get(name)
-    if model is None:
+    known = right_name(name)
+    if known is None:
         return UnknownMessage(name, body)
-    unknown: list[str] = []
-    try:
-        message = model.model_validate(body, context=unknown, by_alias=True, by_name=False)
-        if unknown and may_be_misspelt(unknown):
-            body = respell(model, body)
-            message = model.model_validate(body, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise _explain(error, body) from error
+    message: CFXMessage = import_module("pywats_cfx.messages.reading").read(load(known), body)
     return message
-
-
-def _explain(error: ValidationError, body: dict[str, Any]) -> WrongType:
-    # The first is the choice that the field declares; what follows are the ways out that were tried as well.
-    first = error.errors(include_url=False, include_context=False)[0]
-    return WrongType(_wire_path(first["loc"], body), f"{first['msg']}, but is {_shown(first['input'])}")
-
-
-def _wire_path(location: Sequence[int | str], value: Any) -> str:
-    """Give the path of an error, without the parts that name a choice of the model rather than a field."""
-    path = ""
-    for part in location:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-            path += f".{part}" if path else str(part)
-        elif isinstance(part, int) and isinstance(value, dict) and isinstance(value.get("$values"), list):
-            value = value["$values"][part]
-            path += f"[{part}]"
-        elif isinstance(part, int) and isinstance(value, list) and part < len(value):
-            value = value[part]
-            path += f"[{part}]"
-    return path
-
-
-_SHOWN: Final = 60
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

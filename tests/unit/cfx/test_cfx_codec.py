@@ -236,8 +236,9 @@ def test_encode_writes_what_an_endpoint_of_the_standard_accepts():
     assert encode(sent).decode() == (
         '{"MessageName":"CFX.Production.WorkCompleted","Version":"2.1","TimeStamp":"2026-03-01T09:00:00.5+00:00",'
         f'"UniqueID":"{UNIQUE_ID}","Source":"//A","Target":null,"RequestID":null,'
-        '"MessageBody":{"$type":"CFX.Production.WorkCompleted, CFX","TransactionID":null,"Result":"Aborted",'
-        '"PrimaryIdentifier":null,"HermesIdentifier":null,"UnitCount":null,"Units":[],"PerformanceImpacts":[]}}'
+        '"MessageBody":{"$type":"CFX.Production.WorkCompleted, CFX",'
+        '"TransactionID":"00000000-0000-0000-0000-000000000000","Result":"Aborted",'
+        '"PrimaryIdentifier":null,"HermesIdentifier":null,"UnitCount":0,"Units":[],"PerformanceImpacts":[]}}'
     )
     unset = json.loads(encode(CFXEnvelope("CFX.Heartbeat")))
     assert unset["UniqueID"] == "00000000-0000-0000-0000-000000000000"

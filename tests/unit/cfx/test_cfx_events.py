@@ -228,7 +228,7 @@ def test_a_fault_keeps_what_only_its_kind_says():
         "details": {
             "placement_fault_type": "PickupError",
             "program_step": 0,
-            "head_and_nozzle": {"HeadId": "H1"},
+            "head_and_nozzle": {"head_id": "H1"},
             "access_type": "Local",
             "Vendor": {"Torque": "NaN"},
         },

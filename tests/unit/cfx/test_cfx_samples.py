@@ -11,7 +11,8 @@ import pytest
 
 import samples
 from pywats_cfx import cfx_adapter, decode
-from pywats_cfx.messages.wire import CFXStructure, wire_names
+from pywats_cfx.messages.declared import declared
+from pywats_cfx.messages.wire import CFXStructure
 from pywats_events.event import EventType
 from pywats_events.message import RawMessage
 from pywats_events.payloads import MODELS, parse
@@ -62,19 +63,19 @@ def test_each_sample_is_complete(name):
     assert envelope.source.startswith("//Acme/Line1/")
     assert next(iter(envelope.body)) == "$type"
 
-    def check(structure, data):
-        assert set(data) - {"$type"} == set(wire_names(type(structure)).values()) - {"$type"}
-        assert ("$type" in data) == type(structure).LABELLED
-        for attribute, wire in wire_names(type(structure)).items():
-            value = getattr(structure, attribute)
+    def check(structure, data, kind):
+        assert set(data) - {"$type"} == {field.name for field in declared(type(structure))}
+        assert ("$type" in data) == (type(structure) is not kind)
+        for field in declared(type(structure)):
+            value = getattr(structure, field.attribute)
             if isinstance(value, CFXStructure):
-                check(value, data[wire])
+                check(value, data[field.name], field.kind)
             elif isinstance(value, list):
-                for inner, inner_data in zip(value, data[wire], strict=True):
+                for inner, inner_data in zip(value, data[field.name], strict=True):
                     if isinstance(inner, CFXStructure):
-                        check(inner, inner_data)
+                        check(inner, inner_data, field.kind)
 
-    check(envelope.message, envelope.body)
+    check(envelope.message, envelope.body, None)
 
 
 def test_the_samples_are_of_one_line():

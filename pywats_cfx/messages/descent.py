@@ -1,0 +1,110 @@
+"""Objects of a class or of one that descends from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler as Handler
+from pydantic_core import CoreSchema, core_schema
+
+from pywats_cfx.messages.declared import declared
+from pywats_cfx.messages.lazy import load
+from pywats_cfx.messages.structure import CFXStructure, short_type, wire_names
+
+#: Sets of field names whose classes are remembered, for each family of classes.
+_SHAPES: Final = 256
+
+
+class Descendants:
+    """Reads an object of a class or of one that descends from it, by ``$type`` or else by its shape.
+
+    An object that says nothing of its class is read as the smallest descendant that knows all those of its
+    fields that the base class does not know; as the base class where there is none, or more than one. So is
+    one whose ``$type`` is none of ours. Either way it keeps all its fields.
+
+    Args:
+        names: full names of the descendants; their modules are loaded when the first object is to be read.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self._base: type[CFXStructure] = CFXStructure
+        self._classes: tuple[type[CFXStructure], ...] = ()
+        self._by_label: dict[Any, type[CFXStructure] | None] = {}
+        self._by_shape: Callable[[tuple[str, ...]], Sequence[type[CFXStructure]]] = lambda _names: ()
+
+    def pick(self, value: Mapping[str, Any]) -> type[CFXStructure] | None:
+        """Give the class for an object; None for the base class."""
+        label = value.get("$type")
+        if isinstance(label, str):
+            return self._by_label.get(label) or self._by_label.get(short_type(label))
+        fitting = [each for each in self._by_shape(tuple(value)) if _fits(each, self._base, value)]
+        if not fitting:
+            return None
+        smallest = min(len(each.model_fields) for each in fitting)
+        first, *others = (each for each in fitting if len(each.model_fields) == smallest)
+        return None if others else first
+
+    def _sharing(self, names: tuple[str, ...]) -> Sequence[type[CFXStructure]]:
+        """Give the descendants that know all names that any of them and not the base class knows."""
+        lowered = {name.lower() for name in names} - _lowered_names(self._base)
+        foreign = lowered & frozenset().union(*map(_lowered_names, self._classes))
+        if not foreign:
+            return ()
+        return [each for each in self._classes if foreign <= _lowered_names(each)]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> CoreSchema:
+        self._base = source
+        self._classes = tuple(load(name) for name in self.names)
+        self._by_label = {each.CFX_NAME: each for each in self._classes}
+        self._by_shape = lru_cache(maxsize=_SHAPES)(self._sharing)
+
+        def tag(value: Any) -> str:
+            if isinstance(value, dict):
+                picked = self.pick(value)
+                return "" if picked is None else picked.__name__
+            return type(value).__name__ if type(value) in self._classes else ""
+
+        choices: dict[Any, CoreSchema] = {
+            each.__name__: handler.generate_schema(each) for each in self._classes
+        }
+        choices[""] = handler(source)
+        return core_schema.tagged_union_schema(choices, discriminator=tag)
+
+
+@cache
+def _lowered_names(structure: type[CFXStructure]) -> frozenset[str]:
+    return frozenset(name.lower() for name in wire_names(structure).values())
+
+
+#: What a field of a kind may hold in JSON, where an object's class is to be told from its shape.
+_FORMS: Final[dict[type, tuple[type, ...]]] = {
+    bool: (bool,),
+    str: (str,),
+    int: (int,),
+    float: (int, float),
+    Decimal: (int, float),
+}
+
+
+def _fits(structure: type[CFXStructure], base: type[CFXStructure], value: Mapping[str, Any]) -> bool:
+    """Tell whether the fields that the base does not know hold what the structure would have in them."""
+    own = {field.name.lower(): field for field in declared(structure)}
+    for name, member in value.items():
+        field = own.get(name.lower())
+        if field is None or member is None or name.lower() in _lowered_names(base):
+            continue
+        forms = (list, dict) if field.many else _FORMS.get(field.kind)
+        if forms is not None and type(member) not in forms and not (float in forms and _is_number(member)):
+            return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and float(value) is not None
+    except ValueError:
+        return False

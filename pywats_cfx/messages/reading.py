@@ -1,0 +1,72 @@
+"""How a message body is read into its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from pywats_cfx.messages.mending import mended
+from pywats_cfx.messages.registry import WrongType
+from pywats_cfx.messages.structure import CFXMessage, may_be_misspelt
+
+
+def read(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:
+    """Read a body.
+
+    Bodies as the standard's own writers write them are read at once. One that has left-over fields which
+    may be ours in another spelling, or values that don't fit, is mended and read again.
+
+    Raises:
+        WrongType: a field can't be read.
+    """
+    unknown: list[str] = []
+    try:
+        message = model.model_validate(body, context=unknown, by_alias=True, by_name=False)
+        if not (unknown and may_be_misspelt(unknown)):
+            return message
+    except ValidationError:
+        pass  # what is wrong may be mended; what is not is told below
+    body = mended(model, body)
+    try:
+        return model.model_validate(body, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise _explain(error, body) from error
+
+
+def _explain(error: ValidationError, body: dict[str, Any]) -> WrongType:
+    # The first is the choice that the field declares; what follows are the ways out that were tried as well.
+    first = error.errors(include_url=False, include_context=False)[0]
+    # pydantic would name all members of an enumeration.
+    member = first["type"] == "enum"
+    wanted = "should be the name or number of an enumeration member" if member else first["msg"]
+    return WrongType(_wire_path(first["loc"], body), f"{wanted}, but is {_shown(first['input'])}")
+
+
+def _wire_path(location: Sequence[int | str], value: Any) -> str:
+    """Give the path of an error, without the parts that name a choice of the model rather than a field."""
+    path = ""
+    for part in location:
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+            path += f".{part}" if path else str(part)
+        elif isinstance(part, int) and isinstance(value, dict) and isinstance(value.get("$values"), list):
+            value = value["$values"][part]
+            path += f"[{part}]"
+        elif isinstance(part, int) and isinstance(value, list) and part < len(value):
+            value = value[part]
+            path += f"[{part}]"
+    return path
+
+
+_SHOWN: Final = 60
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
