@@ -134,8 +134,8 @@ class WatsUnitValidator:
 
     async def validate(self, question: UnitsQuestion) -> UnitsAnswer:
         """Answer a question. A unit that WATS gives no answer about does not hide what is known of others."""
-        units = question.units or (AskedUnit(question.primary_id),)
         identities = Identities(question, self._rules, self._memory, sources=self._sources)
+        units = await identities.units()
         asking = _Asking(question, identities, _deadline(self._time_limit))
         answers: dict[int, UnitAnswer] = {}
         waiting = iter(enumerate(units))

@@ -18,6 +18,7 @@ from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventType
 from pywats_events.questions import AskedUnit, UnitsQuestion
 
+_MOST_ON_A_PANEL = 1000
 _NO_PART = Part(part_number="", revision=None, process=None, rule="")
 
 
@@ -52,6 +53,7 @@ class Identities:
         sources: Sequence[PartSource] | None = None,
     ) -> None:
         self._asker = question.asker
+        self._listed = question.units
         self._primary = keys.clean_id(question.primary_id)
         self._rules = rules
         self._station = rules.station(question.asker)
@@ -66,6 +68,23 @@ class Identities:
         )
         self._taught = {fact.key: fact.value for fact in facts_of(arrived)}
         self._context = UnitContext(self._recall)
+
+    async def units(self) -> tuple[AskedUnit, ...]:
+        """Give the units that are asked about: those listed, else those on the panel, else the one named.
+
+        Of a panel that the machine names without its units, earlier messages told how many there are.
+        """
+        if self._listed:
+            return self._listed
+        alone = AskedUnit(self._primary)
+        if self._primary is None or self._station.unit_ids == "unit":
+            return (alone,)
+        known = await self._known(self._primary, None)
+        count = int(known.facts[keys.panel(self._primary)]["units"]) if known.is_panel else 1
+        if not 1 < count <= _MOST_ON_A_PANEL:
+            return (alone,)
+        self._siblings[self._primary] = count
+        return tuple(AskedUnit(self._primary, place) for place in range(1, count + 1))
 
     async def of(self, unit: AskedUnit) -> Identity:
         """Find out which unit is meant."""

@@ -145,7 +145,7 @@ class ProductionDomain:
 
     async def create_unit(self, unit: Unit) -> Unit:
         """Create one unit, or update the one with its serial number."""
-        (created,) = await self.create_units([unit])
+        created, *_ = await self.create_units([unit])
         return created
 
     async def get_unit_verification(

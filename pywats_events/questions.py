@@ -90,7 +90,8 @@ class UnitsQuestion:
     Attributes:
         asker: handle of the machine.
         primary_id: identifier of the panel, carrier or single unit.
-        units: the units in it; may be empty, then ``primary_id`` is the unit.
+        units: the units in it; may be empty, then ``primary_id`` is the unit, or a panel of units that
+            earlier messages told of.
         checks: what is to be checked; empty stands for all.
         asked_at: when the machine asked, with time zone; None when it did not say.
     """
@@ -127,8 +128,8 @@ class UnitsAnswer:
         fitness: of the panel or carrier as a whole.
         reason: why, in one line.
         code: number of the reason, 0 for fit.
-        units: one answer for each entry of the question's ``units``, in their order: none where it lists
-            none, and the answer is about ``primary_id`` as a single unit.
+        units: one answer for each entry of the question's ``units``, in their order; none where it lists
+            none, and the answer as a whole is about ``primary_id``.
     """
 
     fitness: Fitness

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handlers import Rules
-from pywats_api import AsyncWATS, Unit
+from pywats_api import AsyncWATS, RetryConfig, Unit
 from pywats_api.server import LocalWATS
 from pywats_bridge.settings import ConfigurationError, ValidationSettings, settings_of
 from pywats_bridge.validating import validator_of
@@ -60,7 +60,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def answer(api: AsyncWATS | None = None, **settings: Any) -> UnitsAnswer:
-    client = api or AsyncWATS("http://127.0.0.1:9", "a-token")
+    client = api or AsyncWATS("http://127.0.0.1:9", "a-token", retry_config=RetryConfig(max_attempts=1))
     try:
         validator = validator_of(
             ValidationSettings.model_validate({"enabled": True, **settings}), client, Rules(), MemoryJournal()

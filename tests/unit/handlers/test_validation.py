@@ -301,6 +301,22 @@ async def test_units_that_nobody_told_of_are_named_as_in_reports(api, rule):
     assert answer.units[0].reason.startswith("CARRIER-1-1: ")
 
 
+async def test_a_panel_that_is_named_without_its_units(api, rule):
+    """Stands for the units that earlier messages put on it; the answer is one for all."""
+    await rule(30, 60)
+    await ran(api, 30, sn="S1")
+    marked = event(
+        EventType.UNIT_INITIALIZED,
+        {"panel_id": "PANEL-7", "units": [{"unit_id": f"S{n}", "position": n} for n in (1, 2)]},
+        time=ASKED - timedelta(hours=1),
+    )
+    answer = await asked(api, one("PANEL-7"), marked)
+    assert (answer.fitness, answer.units) == (UNFIT, ())
+    assert answer.reason.startswith("1 of 2 units are unfit; S2: WATS has never seen this unit")
+    await ran(api, 30, sn="S2")
+    assert (await asked(api, one("PANEL-7"), marked)).fitness is FIT
+
+
 async def test_a_question_teaches_nothing(api):
     """What a machine asks about is not yet where it says."""
     journal = await taught()
@@ -368,6 +384,39 @@ async def test_an_account_that_numbers_its_line_differently(tmp_path):
     assert answer.reason == "SN-1001: First (9) was not passed: it was never run"
 
 
+class Watched:
+    """The client, with an eye on how many units are asked about at one time; one of them it never finds."""
+
+    def __init__(self, api, hangs_on=None):
+        self.process = api.process
+        self.production = self
+        self._api = api
+        self._hangs_on = hangs_on
+        self._now = self.most = 0
+
+    async def get_unit(self, serial_number, part_number):
+        """Ask, and count."""
+        self._now += 1
+        self.most = max(self.most, self._now)
+        try:
+            if serial_number == self._hangs_on:
+                await asyncio.Event().wait()
+            return await self._api.production.get_unit(serial_number, part_number)
+        finally:
+            self._now -= 1
+
+    async def get_unit_verification(self, serial_number, part_number):
+        """Ask."""
+        return await self._api.production.get_unit_verification(serial_number, part_number)
+
+
+async def test_units_are_asked_about_together_and_not_all_at_once(api):
+    """A panel takes no longer than it must, and leaves the connections that reports need."""
+    watched = Watched(api)
+    await asked(watched, panel(*(AskedUnit(f"S{n}", n + 1) for n in range(40))))
+    assert watched.most == 8
+
+
 # --- WATS in trouble
 
 
@@ -385,19 +434,16 @@ async def test_what_is_known_of_a_unit_stands(wats, api, rule, policy, fitness):
     assert answer.fitness is UNFIT
 
 
-async def test_a_late_unit_does_not_hide_the_others(wats, api, rule):
+async def test_a_late_unit_does_not_hide_the_others(api, rule):
     """What was answered before the time is up stands, the rest is as configured."""
     await rule(30, 60)
-    await ran(api, 30)
-    wats.knobs.latency = 30
-    answer = await asked(
-        api,
-        panel(AskedUnit("SN-1001", 1), AskedUnit("B", 2, marked_bad=True)),
-        time_limit=0.2,
-        when_unanswered="pass",
-    )
-    assert [found.fitness for found in answer.units] == [FIT, NOT_CHECKED]
-    assert answer.units[0].reason.startswith("SN-1001: no answer of WATS in time; let pass")
+    for serial, result in (("S1", "P"), ("S2", "F"), ("LATE", "P")):
+        await ran(api, 30, result, sn=serial)
+    units = [AskedUnit("LATE", 1), AskedUnit("S1", 2), AskedUnit("S2", 3)]
+    answer = await asked(Watched(api, hangs_on="LATE"), panel(*units), time_limit=1.0, when_unanswered="pass")
+    assert [found.fitness for found in answer.units] == [FIT, FIT, UNFIT]
+    assert answer.units[0].reason.startswith("LATE: no answer of WATS in time; let pass")
+    assert answer.fitness is UNFIT
 
 
 @pytest.mark.parametrize(
