@@ -1,15 +1,23 @@
 """The journal: events, what became of each one, and what was learnt from them."""
 
-from pywats_events.journal.interface import Journal, JournalError
+from pywats_events.journal.interface import Journal, JournalError, JournalFull
 from pywats_events.journal.records import (
+    READ_AGAIN,
+    SUPERSEDED,
+    Amended,
     Appended,
     Attempt,
     Bury,
     Completed,
+    DeadGroup,
     Delivery,
     DeliveryState,
     Entry,
     Fact,
+    Health,
+    Hold,
+    Ledger,
+    MessageSums,
     Park,
     Query,
     RawRecord,
@@ -22,16 +30,25 @@ from pywats_events.journal.records import (
 )
 
 __all__ = [
+    "READ_AGAIN",
+    "SUPERSEDED",
+    "Amended",
     "Appended",
     "Attempt",
     "Bury",
     "Completed",
+    "DeadGroup",
     "Delivery",
     "DeliveryState",
     "Entry",
     "Fact",
+    "Health",
+    "Hold",
     "Journal",
     "JournalError",
+    "JournalFull",
+    "Ledger",
+    "MessageSums",
     "Park",
     "Query",
     "RawRecord",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pywats_events.event import Event
 from pywats_events.message import RawMessage, Unreadable
@@ -29,6 +29,11 @@ class DeliveryState(StrEnum):
         """True when nothing more happens by itself."""
         return self in _SETTLED
 
+
+#: Rule of a delivery that a later one has made needless.
+SUPERSEDED: Final = "superseded by a later one"
+#: Rule of an unreadable part that could be read later.
+READ_AGAIN: Final = "read again"
 
 _SETTLED = frozenset({DeliveryState.DONE, DeliveryState.DROPPED, DeliveryState.DEAD, DeliveryState.DISCARDED})
 
@@ -129,6 +134,21 @@ class Appended:
     open: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """What the journal made of a message's new reading.
+
+    Attributes:
+        changed: ids of the events whose document was replaced.
+        new: ids of the events that have new deliveries.
+        read: ids of the parts that could not be read before and can be now.
+    """
+
+    changed: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Delivery:
     """One event due to one handler, claimed by this worker.
@@ -226,6 +246,8 @@ class Entry:
         retry_at: when it will be tried again.
         parked_on: what it waits for.
         message_id: key of the raw message, for ``Journal.raw``.
+        part_id: id of the ``Unreadable`` that no event could be made of; None for deliveries.
+        fingerprint: joins the dead letters that died of one cause; None while it has not died.
     """
 
     id: str
@@ -244,6 +266,33 @@ class Entry:
     message_id: str | None
     source: str
     message_name: str | None
+    part_id: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadGroup:
+    """Dead letters that died of one cause.
+
+    Attributes:
+        fingerprint: what joins them, for ``Query.fingerprint``.
+        handler: the handler; empty for what nobody could read.
+        error: class of the error.
+        reason: what it said, with "…" for numbers, ids and quoted parts.
+        count: how many.
+        first: when the first of them died.
+        last: when the last of them died.
+        example: id of the newest entry.
+    """
+
+    fingerprint: str
+    handler: str
+    error: str
+    reason: str
+    count: int
+    first: datetime
+    last: datetime
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +300,15 @@ class Query:
     """What to search for; an empty member does not restrict.
 
     Attributes:
+        event_id: id of an event, or of a part that nobody could read.
+        unit: the key, or the payload's ``unit_id``.
+        fingerprint: cause of death, see ``DeadGroup``.
         text: part of the unit or key, the source, the event id, the message name or the reason.
         since: journalled at or after.
         before: journalled before.
-        limit: most entries to give, oldest first.
+        limit: most entries to give.
         after: id of the last entry seen, to page on.
+        newest_first: the other way round; by default oldest first.
     """
 
     ids: tuple[str, ...] = ()
@@ -272,6 +325,10 @@ class Query:
     before: datetime | None = None
     limit: int = 100
     after: str | None = None
+    unit: str | None = None
+    fingerprint: str | None = None
+    message_id: str | None = None
+    newest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,3 +360,90 @@ class Stats:
     def open(self) -> int:
         """Number of deliveries that are not settled."""
         return self.count(*(state for state in DeliveryState if not state.is_settled))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSums:
+    """What became of the messages of one transport. A message counts once, by the first that fits.
+
+    Attributes:
+        received: messages taken in.
+        repeated: those of which every event was known already; they count in nothing below.
+        waiting: a delivery of it is open.
+        dead: a delivery, or a part that nobody could read, is dead.
+        done: a handler dealt with it.
+        discarded: a person has put it away.
+        dropped: a rule, or that no handler wants it, says that nothing is to be done.
+    """
+
+    received: int = 0
+    repeated: int = 0
+    waiting: int = 0
+    dead: int = 0
+    done: int = 0
+    discarded: int = 0
+    dropped: int = 0
+
+    @property
+    def difference(self) -> int:
+        """Messages that were received and are nowhere. Anything but 0 is a fault of the journal."""
+        parts = self.waiting + self.dead + self.done + self.discarded + self.dropped
+        return self.received - self.repeated - parts
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The books of a journal, over its whole life.
+
+    Attributes:
+        messages: by transport; events that were published without a message count under an empty name.
+        deliveries: number of deliveries by handler and state; unreadable parts under an empty name.
+    """
+
+    messages: Mapping[str, MessageSums]
+    deliveries: Mapping[str, Mapping[DeliveryState, int]]
+
+    @property
+    def difference(self) -> int:
+        """Sum of all transports' differences, none hiding another: 0 when the books balance."""
+        return sum(abs(sums.difference) for sums in self.messages.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a journal takes and may take.
+
+    Attributes:
+        used: bytes that its contents take; what was removed and can be used again is left out.
+        limit: most bytes that it may take; None: as the disk allows.
+        free: bytes that its disk has left; None where that can't be known.
+        is_full: it takes nothing in now.
+        oldest_open: when the oldest unsettled delivery was journalled.
+        oldest_dead: when the oldest dead letter was journalled.
+        oldest: when the oldest entry was journalled that is kept.
+    """
+
+    used: int
+    limit: int | None = None
+    free: int | None = None
+    is_full: bool = False
+    oldest_open: datetime | None = None
+    oldest_dead: datetime | None = None
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A destination that is left alone.
+
+    Attributes:
+        reason: why, for people.
+        since: since when.
+        probe_at: from when on one delivery may try whether it is back.
+        needs_attention: it will not come back by itself (credentials refused, for instance).
+    """
+
+    reason: str
+    since: datetime
+    probe_at: datetime
+    needs_attention: bool = False
