@@ -66,7 +66,7 @@ class TimedValidator:
             answer = self._unanswered(question, "the validator does not end", ReasonCode.VALIDATOR_FAILED)
         else:
             answer = await self._in_time(question)
-        units = answer.units
+        verdicts = [one.fitness for one in answer.units] or [answer.fitness]
         _log.info(
             "units validated",
             asker=question.asker,
@@ -74,8 +74,8 @@ class TimedValidator:
             outcome=answer.fitness.value,
             code=answer.code,
             reason=answer.reason,
-            units=len(question.units) or 1,
-            unfit=sum(one.fitness is Fitness.UNFIT for one in units) if units else None,
+            units=len(verdicts),
+            unfit=verdicts.count(Fitness.UNFIT),
             seconds=round(self._clock() - started, 3),
         )
         return answer
