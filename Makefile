@@ -6,7 +6,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock configuration-page brokers clean
+.PHONY: help demo test lint format lock configuration-page bench-cfx brokers clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ lock: $(VENV)/.dev ## Write the locks anew from pyproject.toml
 
 configuration-page: $(VENV)/.dev ## Write docs/configuration.md anew from the program
 	@$(BIN)/python scripts/configuration_page.py
+
+bench-cfx: $(VENV)/.dev ## Measure reading and writing of CFX; fails when a goal is missed (ARGS="--rounds 20" for less)
+	@$(BIN)/python -m benchmarks.bench_cfx $(ARGS)
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -261,23 +261,15 @@ def _respelt(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message_name(fields: Mapping[str, Any], body: Any) -> str | None:
-    from pywats_cfx.messages.wire import short_type  # noqa: PLC0415  # loads when something is decoded
+    from pywats_cfx.messages.registry import NAMES, right_name  # noqa: PLC0415  # loads with the first decode
+    from pywats_cfx.messages.wire import short_type  # noqa: PLC0415  # as above
 
-    known = _known_names()
     name = _text(fields, "MessageName")
     label = short_type(body.get("$type")) if isinstance(body, dict) else None
-    right = known.get(name.lower(), name) if name else None
     # Where both stand there and differ, the one that we know counts; the standard leaves it open.
-    if name and (right == name or label is None or known.get(label.lower()) != label):
-        return right
+    if name and (name in NAMES or label not in NAMES):
+        return right_name(name) or name
     return label or name
-
-
-@cache
-def _known_names() -> Mapping[str, str]:
-    from pywats_cfx.messages.registry import MODELS  # noqa: PLC0415  # as above
-
-    return {name.lower(): name for name in MODELS}
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:

@@ -22,7 +22,8 @@ from pywats_events.message import RawMessage, Unreadable
 RUNS = 80
 #: Runs that go on to events: what the adapter does costs most of the time.
 RUNS_TO_EVENTS = 4
-LONGEST_REASON = 500
+#: An error may list the members of an enumeration, but never the content of a message.
+LONGEST_REASON = 2000
 
 EXAMPLES = sorted(path.name for path in REFERENCE.glob("examples/*.json")) or ["none"]
 CAPTURES = sorted(path.name for path in REFERENCE.glob("wire/*.json")) or ["none"]
