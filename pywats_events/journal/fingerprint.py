@@ -13,7 +13,7 @@ _READ: Final = 500
 #: ways, so it takes one pass whatever the text.
 _VARIABLE: Final = re.compile(
     r'"[^"]*"'
-    r"|'[^']*'"
+    r"|(?<!\w)'[^']*'"
     r"|`[^`]*`"
     r"|//[^\s,;]+"
     r"|\b(?=\w*\d)[\w.:+-]*\w"

@@ -12,22 +12,33 @@ from itertools import count
 from typing import Any
 
 from pywats_events.event import Event
+from pywats_events.journal.fates import Fate
+from pywats_events.journal.fingerprint import fingerprint, pattern
+from pywats_events.journal.memory_messages import Books, Message
 from pywats_events.journal.memory_rows import TIMED, Lane, Row, fits
 from pywats_events.journal.records import (
+    READ_AGAIN,
+    SUPERSEDED,
+    Amended,
     Appended,
     Attempt,
     Bury,
     Completed,
+    DeadGroup,
     Delivery,
     DeliveryState,
     Entry,
     Fact,
+    Health,
+    Hold,
+    Ledger,
     Park,
     Query,
     RawRecord,
     Receipt,
     Release,
     RetryAt,
+    Routed,
     Stats,
     Verdict,
 )
@@ -62,18 +73,21 @@ class MemoryJournal:
         self._rows: dict[str, Row] = {}
         self._of_event: defaultdict[str, list[Row]] = defaultdict(list)
         self._open_of: dict[str, set[str]] = {}  # event id -> ids of its unsettled deliveries
-        self._known: OrderedDict[str, None] = OrderedDict()  # event ids, oldest first
+        self._known: OrderedDict[str, datetime] = OrderedDict()  # event ids, oldest first
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._in_flight: dict[str, Row] = {}
-        self._ready: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)  # handler -> heap
+        self._ready: defaultdict[str, list[tuple[datetime, int, str]]] = defaultdict(list)  # handler -> heap
         self._timers: list[tuple[datetime, int, str]] = []  # heap
         self._parked: defaultdict[str, set[str]] = defaultdict(set)
-        self._raw: dict[str, RawRecord] = {}
-        self._raw_users: Counter[str] = Counter()
+        self._books = Books()
         self._settled: deque[str] = deque()
         self._dead: OrderedDict[str, None] = OrderedDict()
         self._facts: OrderedDict[str, Fact] = OrderedDict()
-        self._received: Counter[str] = Counter()
+        self._learnt: dict[str, datetime] = {}
+        self._notes: dict[str, Any] = {}
+        self._holds: dict[str, Hold] = {}
+        self._probes: dict[str, datetime] = {}  # until when a probe of a destination holds
+        self._superseded: list[str] = []  # events closed by claims, which nobody was told of yet
         self._duplicates: Counter[str] = Counter()
         self._events = 0
         self._unwanted = 0
@@ -96,44 +110,50 @@ class MemoryJournal:
     def _append(self, receipt: Receipt) -> Appended:
         now = receipt.raw.received_at if receipt.raw else datetime.now(UTC)
         transport = receipt.raw.transport if receipt.raw else ""
-        message_id = str(next(self._seq)) if receipt.raw else None
-        self._received[transport] += 1
+        message = Message(str(next(self._seq)) if receipt.raw else None, transport, receipt.raw)
         new: list[str] = []
         duplicates: list[str] = []
         for routed in receipt.events:
-            event = routed.event
-            if event.id in self._known:
-                duplicates.append(event.id)
-                continue
-            self._know(event.id)
-            new.append(event.id)
-            self._events += 1
-            self._unwanted += not routed.handlers
-            for handler in routed.handlers:
-                self._enqueue(self._row(event, handler, message_id, now), event)
+            if routed.event.id in self._known:
+                duplicates.append(routed.event.id)
+            else:
+                new.append(routed.event.id)
+                self._add(routed, message, now)
+        parts = len(duplicates)
         for broken in receipt.unreadable:
             if broken.id in self._known:
                 duplicates.append(broken.id)
-                continue
-            self._know(broken.id)
-            self._add_unreadable(broken, message_id, now)
+            else:
+                self._add_unreadable(broken, message, now)
         self._duplicates[transport] += len(duplicates)
-        if message_id and receipt.raw and self._raw_users[message_id]:
-            self._raw[message_id] = receipt.raw
+        is_repeated = bool(duplicates) and not new and len(duplicates) - parts == len(receipt.unreadable)
+        self._books.receive(message, is_repeated=is_repeated)
+        for row in message.rows:
+            if row.state is DeliveryState.DEAD:
+                self._note_dead(row, now)
         if new:
             self._learn(receipt.facts)
         named = [routed.event.id for routed in receipt.events]
         still_open = tuple(event_id for event_id in named if event_id in self._open_of)
         return Appended(new=tuple(new), duplicates=tuple(duplicates), open=still_open)
 
-    def _know(self, event_id: str) -> None:
-        self._known[event_id] = None
-        for _ in range(len(self._known) - self._keep_ids):
-            oldest, _nothing = self._known.popitem(last=False)
-            if oldest in self._open_of:  # what is open is known whatever its age
-                self._known[oldest] = None
+    def _add(self, routed: Routed, message: Message, now: datetime) -> None:
+        self._know(routed.event.id, now)
+        self._events += 1
+        self._unwanted += not routed.handlers
+        for handler in routed.handlers:
+            row = self._row(routed.event, handler, message, now)
+            message.states[row.state] += 1
+            self._enqueue(row, routed.event)
 
-    def _row(self, event: Event, handler: str, message_id: str | None, now: datetime) -> Row:
+    def _know(self, event_id: str, now: datetime) -> None:
+        self._known[event_id] = now
+        for _ in range(len(self._known) - self._keep_ids):
+            oldest, seen = self._known.popitem(last=False)
+            if oldest in self._open_of:  # what is open is known whatever its age
+                self._known[oldest] = seen
+
+    def _row(self, event: Event, handler: str, message: Message, now: datetime) -> Row:
         seq = next(self._seq)
         row = Row(
             seq=seq,
@@ -143,19 +163,16 @@ class MemoryJournal:
             handler=handler,
             source=event.source,
             message_name=event.metadata.message_name,
-            message_id=message_id,
+            message=message,
             first_seen=now,
             changed=now,
         )
-        self._rows[row.id] = row
-        self._of_event[event.id].append(row)
-        self._counts[handler][row.state] += 1
+        self._enter(row)
         self._open_of.setdefault(event.id, set()).add(row.id)
-        if message_id:
-            self._raw_users[message_id] += 1
         return row
 
-    def _add_unreadable(self, broken: Unreadable, message_id: str | None, now: datetime) -> None:
+    def _add_unreadable(self, broken: Unreadable, message: Message, now: datetime) -> Row:
+        self._know(broken.id, now)
         seq = next(self._seq)
         row = Row(
             seq=seq,
@@ -165,18 +182,24 @@ class MemoryJournal:
             handler="",
             source=broken.source,
             message_name=broken.message_name,
-            message_id=message_id,
+            message=message,
             first_seen=now,
             changed=now,
             error=broken.error,
             reason=broken.reason,
             attempts=(Attempt(now, broken.error, broken.reason),),
+            part_id=broken.id,
+            fingerprint=fingerprint("", broken.error, broken.reason),
         )
+        self._enter(row)
+        message.states[row.state] += 1
+        return row
+
+    def _enter(self, row: Row) -> None:
         self._rows[row.id] = row
-        self._counts[""][row.state] += 1
-        if message_id:
-            self._raw_users[message_id] += 1
-        self._note_dead(row, now)
+        self._of_event[row.event_id].append(row)
+        self._counts[row.handler][row.state] += 1
+        row.message.rows.append(row)
 
     # --- lanes: the order of one handler and key ---------------------------------------------------------
 
@@ -193,7 +216,7 @@ class MemoryJournal:
     def _offer(self, lane: Lane) -> None:
         row = lane.ready
         if row is not None:
-            heapq.heappush(self._ready[row.handler], (row.seq, row.id))
+            heapq.heappush(self._ready[row.handler], (row.first_seen, row.seq, row.id))
 
     def _leave_lane(self, row: Row) -> None:
         lane, row.lane = row.lane, None
@@ -215,6 +238,7 @@ class MemoryJournal:
     def _set_state(self, row: Row, state: DeliveryState, now: datetime) -> None:
         self._counts[row.handler][row.state] -= 1
         self._counts[row.handler][state] += 1
+        self._books.move(row.message, row.state, state)
         row.state, row.changed = state, now
 
     def _free(self, row: Row, now: datetime) -> None:
@@ -227,28 +251,51 @@ class MemoryJournal:
     # --- claim and settle --------------------------------------------------------------------------------
 
     async def claim(
-        self, *, limit: int, now: datetime, lease_seconds: float, handlers: Collection[str]
+        self,
+        *,
+        limit: int,
+        now: datetime,
+        lease_seconds: float,
+        handlers: Collection[str],
+        since: datetime | None = None,
+        coalesce: Collection[str] = (),
     ) -> list[Delivery]:
         """Take ready deliveries; see ``Journal.claim``."""
         self._changed.clear()
         self._free_what_is_due(now)
         claimed: list[Delivery] = []
-        heaps = [self._ready[name] for name in handlers if name in self._ready]
+        passed_by: list[Row] = []
+        heaps = [self._ready[name] for name in set(handlers) if name in self._ready]
         while len(claimed) < limit:
             heap = min((heap for heap in heaps if heap), key=lambda heap: heap[0], default=None)
             if heap is None:
                 break
-            _, row_id = heapq.heappop(heap)
-            row = self._rows.get(row_id)
+            row = self._rows.get(heapq.heappop(heap)[-1])
             # a heap may hold what was taken, settled or overtaken meanwhile
             if row is None or row.event is None or row.lane is None or row.lane.ready is not row:
                 continue
-            row.claim += 1
-            row.due = now + timedelta(seconds=lease_seconds)
-            row.lane.in_flight = self._in_flight[row.id] = row
-            self._set_state(row, DeliveryState.IN_FLIGHT, now)
-            claimed.append(Delivery(row.id, row.event, row.handler, row.tries, row.first_seen, row.claim))
+            if since is not None and row.first_seen < since:
+                passed_by.append(row)
+            elif row.handler in coalesce and row.lane.supersedes(row):
+                self._supersede(row, now)
+            else:
+                claimed.append(self._take(row, row.event, row.lane, now, lease_seconds))
+        for row in passed_by:
+            heapq.heappush(self._ready[row.handler], (row.first_seen, row.seq, row.id))
         return claimed
+
+    def _take(self, row: Row, event: Event, lane: Lane, now: datetime, lease_seconds: float) -> Delivery:
+        row.claim += 1
+        row.due = now + timedelta(seconds=lease_seconds)
+        lane.in_flight = self._in_flight[row.id] = row
+        self._set_state(row, DeliveryState.IN_FLIGHT, now)
+        return Delivery(row.id, event, row.handler, row.tries, row.first_seen, row.claim)
+
+    def _supersede(self, row: Row, now: datetime) -> None:
+        row.rule = SUPERSEDED
+        self._set_state(row, DeliveryState.DROPPED, now)
+        if self._close(row, now):
+            self._superseded.append(row.event_id)
 
     def _free_what_is_due(self, now: datetime) -> None:
         for row in [row for row in self._in_flight.values() if row.due and row.due <= now]:
@@ -277,7 +324,7 @@ class MemoryJournal:
 
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries; see ``Journal.settle``."""
-        closed: list[str] = []
+        closed, self._superseded = self._superseded, []
         for verdict in verdicts:
             row = self._held(verdict.delivery)
             if row is None:
@@ -298,7 +345,7 @@ class MemoryJournal:
                 row.detail, row.rule = detail, rule
                 self._set_state(row, DeliveryState.DROPPED if rule else DeliveryState.DONE, now)
             case RetryAt(at=at, error=error, reason=reason):
-                self._note_failure(row, error, reason, now)
+                row.note_failure(error, reason, now)
                 self._set_state(row, DeliveryState.WAITING, now)
                 self._wake_at(row, at)
             case Park(on=on, until=until, error=error, reason=reason):
@@ -309,16 +356,10 @@ class MemoryJournal:
                 if until is not None:
                     self._wake_at(row, until)
             case Bury(error=error, reason=reason):
-                self._note_failure(row, error, reason, now)
+                row.note_failure(error, reason, now)
                 self._set_state(row, DeliveryState.DEAD, now)
             case Release():
                 self._set_state(row, DeliveryState.PENDING, now)
-
-    @staticmethod
-    def _note_failure(row: Row, error: str, reason: str, now: datetime) -> None:
-        row.tries += 1
-        row.error, row.reason = error, reason
-        row.attempts = (*row.attempts, Attempt(now, error, reason))
 
     def _close(self, row: Row, now: datetime) -> bool:
         """Take a settled delivery off the open ones; tell whether its event has no other open one."""
@@ -327,7 +368,7 @@ class MemoryJournal:
             self._note_dead(row, now)
         else:
             self._retire(row)
-        event_id = row.event.id if row.event else ""
+        event_id = row.event_id
         others = self._open_of[event_id]
         others.discard(row.id)
         if others:
@@ -337,10 +378,9 @@ class MemoryJournal:
 
     def _retire(self, row: Row) -> None:
         """Keep a settled delivery to be looked at, and forget the oldest such ones."""
-        self._drop_raw(row)
         self._settled.append(row.id)
         while len(self._settled) > self._keep_settled:
-            self._forget(self._rows.pop(self._settled.popleft()))
+            self._forget(self._rows.get(self._settled.popleft()))
 
     def _note_dead(self, row: Row, now: datetime) -> None:
         self._dead[row.id] = None
@@ -354,21 +394,15 @@ class MemoryJournal:
         self._set_state(row, DeliveryState.DISCARDED, now)
         self._retire(row)
 
-    def _drop_raw(self, row: Row) -> None:
-        if row.message_id is None:
+    def _forget(self, row: Row | None) -> None:
+        if row is None:  # it was pruned
             return
-        self._raw_users[row.message_id] -= 1
-        if not self._raw_users[row.message_id]:
-            del self._raw_users[row.message_id]
-            self._raw.pop(row.message_id, None)
-
-    def _forget(self, row: Row) -> None:
-        if row.event is None:
-            return
-        others = self._of_event[row.event.id]
+        del self._rows[row.id]
+        row.message.rows.remove(row)
+        others = self._of_event[row.event_id]
         others.remove(row)
         if not others:
-            del self._of_event[row.event.id]
+            del self._of_event[row.event_id]
 
     # --- parking, facts ----------------------------------------------------------------------------------
 
@@ -403,11 +437,12 @@ class MemoryJournal:
             if known is not None and known.time > fact.time:
                 continue
             self._facts[fact.key] = fact
+            self._learnt[fact.key] = datetime.now(UTC)
             self._facts.move_to_end(fact.key)
             if fact.key in self._parked:
                 self._unpark(fact.key, datetime.now(UTC))
         while len(self._facts) > self._keep_facts:
-            self._facts.popitem(last=False)
+            del self._learnt[self._facts.popitem(last=False)[0]]
 
     async def recall(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
         """Give the facts that are known."""
@@ -418,7 +453,7 @@ class MemoryJournal:
     async def replay(self, query: Query, *, now: datetime) -> int:
         """Make dead letters pending again; those without an event stay (see ``Journal.replay``)."""
         number = 0
-        for row in self._found(replace(query, states=(DeliveryState.DEAD,))):
+        for row in self._dead_ones(query):
             if row.event is None:
                 continue
             number += 1
@@ -432,10 +467,120 @@ class MemoryJournal:
 
     async def discard(self, query: Query, *, reason: str, now: datetime) -> int:
         """Put dead letters away for good."""
-        rows = self._found(replace(query, states=(DeliveryState.DEAD,)))
+        rows = self._dead_ones(query)
         for row in rows:
             self._put_away(row, reason, now)
         return len(rows)
+
+    def _dead_ones(self, query: Query) -> list[Row]:
+        if query.states and DeliveryState.DEAD not in query.states:
+            return []
+        return self._found(replace(query, states=(DeliveryState.DEAD,)))
+
+    async def amend(self, message_id: str, reading: Receipt, *, now: datetime) -> Amended:
+        """Put a message's new reading in the place of the old one; see ``Journal.amend``."""
+        message = self._books.kept.get(message_id)
+        if message is None:
+            raise LookupError(f"journal: message {message_id} is not there, or is kept no more")
+        changed = [routed.event.id for routed in reading.events if self._replace(routed.event)]
+        new = [routed.event.id for routed in reading.events if self._add_missing(routed, message, now)]
+        still = {part.id for part in reading.unreadable}
+        read = [
+            row
+            for row in message.rows
+            if row.part_id and row.state is DeliveryState.DEAD and row.part_id not in still
+        ]
+        for part in reading.unreadable:
+            if part.id not in self._known:
+                row = self._add_unreadable(part, message, now)
+                self._note_dead(row, now)
+        for row in read:
+            self._put_away(row, READ_AGAIN, now)
+        if changed or new or read:
+            self._learn(reading.facts)
+            self._changed.set()
+        return Amended(tuple(changed), tuple(new), tuple(row.part_id for row in read if row.part_id))
+
+    def _replace(self, event: Event) -> bool:
+        rows = self._of_event.get(event.id, ())
+        dead = [row for row in rows if row.state is DeliveryState.DEAD]
+        if not dead or event.id in self._open_of:
+            return False
+        for row in rows:
+            row.event = event
+        for row in dead:
+            row.source, row.message_name = event.source, event.metadata.message_name
+        return True
+
+    def _add_missing(self, routed: Routed, message: Message, now: datetime) -> bool:
+        event = routed.event
+        if event.id not in self._known:
+            self._know(event.id, now)
+            self._events += 1
+            self._unwanted += not routed.handlers
+        due_to = {row.handler for row in self._of_event.get(event.id, ())}
+        missing = [handler for handler in routed.handlers if handler not in due_to]
+        for handler in missing:
+            row = self._row(event, handler, message, now)
+            self._books.move(message, None, row.state)
+            self._enqueue(row, event)
+        return bool(missing)
+
+    async def groups(self, query: Query) -> list[DeadGroup]:
+        """Give the dead letters by their cause; see ``Journal.groups``."""
+        by_cause: defaultdict[str, list[Row]] = defaultdict(list)
+        everything = replace(query, after=None, newest_first=False, limit=len(self._rows), states=())
+        for row in self._dead_ones(everything):
+            by_cause[row.fingerprint or ""].append(row)
+        groups = [
+            DeadGroup(
+                fingerprint=cause,
+                handler=rows[-1].handler,
+                error=rows[-1].error or "",
+                reason=pattern(rows[-1].reason or ""),
+                count=len(rows),
+                first=min(row.changed for row in rows),
+                last=max(row.changed for row in rows),
+                example=rows[-1].id,
+            )
+            for cause, rows in by_cause.items()
+        ]
+        groups.sort(key=lambda group: (-group.count, group.fingerprint))
+        return groups[: query.limit]
+
+    async def prune(
+        self,
+        *,
+        done_before: datetime,
+        facts_before: datetime | None = None,
+        ids_before: datetime | None = None,
+    ) -> int:
+        """Remove what is done; see ``Journal.prune``."""
+        done = {id(row.message): row.message for row in self._rows.values() if row.state.is_settled}
+        number = 0
+        for message in done.values():
+            if message.fate in (Fate.WAITING, Fate.DEAD):
+                continue
+            if max(row.changed for row in message.rows) >= done_before:
+                continue
+            for row in list(message.rows):
+                self._forget(row)
+                number += 1
+        if facts_before is not None:
+            self._prune_facts(facts_before)
+        if ids_before is not None:
+            old = [
+                one for one, seen in self._known.items() if seen < ids_before and one not in self._of_event
+            ]
+            for one in old:
+                del self._known[one]
+        return number
+
+    def _prune_facts(self, before: datetime) -> None:
+        if any(row.first_seen < before for lane in self._lanes.values() for row in lane.rows):
+            return
+        for key in [key for key, at in self._learnt.items() if at < before and key not in self._parked]:
+            del self._facts[key], self._learnt[key]
 
     async def search(self, query: Query) -> list[Entry]:
         """Find deliveries and unreadable messages, oldest first."""
@@ -451,35 +596,90 @@ class MemoryJournal:
         return found
 
     def _candidates(self, query: Query) -> Iterator[Row]:
-        after = int(query.after) if query.after else 0
         rows: Iterable[Row]
         if query.ids:
-            chosen = (self._rows[row_id] for row_id in set(query.ids) if row_id in self._rows)
-            rows = sorted(chosen, key=lambda row: row.seq)
+            rows = [self._rows[row_id] for row_id in set(query.ids) if row_id in self._rows]
         elif query.event_id is not None:
             rows = self._of_event.get(query.event_id, ())
         else:
-            rows = list(self._rows.values())
-        return (row for row in rows if row.seq > after)
+            rows = self._rows.values()
+        ordered = sorted(rows, key=lambda row: row.seq, reverse=query.newest_first)
+        if query.after is None:
+            return iter(ordered)
+        after = int(query.after)
+        return (row for row in ordered if (row.seq < after if query.newest_first else row.seq > after))
 
     async def raw(self, message_id: str) -> RawRecord | None:
         """Give the bytes of a message that is not done yet, or that is dead."""
-        return self._raw.get(message_id)
+        message = self._books.kept.get(message_id)
+        return message.raw if message else None
 
     async def stats(self) -> Stats:
         """Count."""
-        heads = [lane.rows[0].first_seen for lane in self._lanes.values()]
         return Stats(
-            received=dict(self._received),
+            received=self._books.received,
             duplicates={name: number for name, number in self._duplicates.items() if number},
             events=self._events,
             unwanted=self._unwanted,
-            deliveries={
-                name: {state: number for state, number in by_state.items() if number}
-                for name, by_state in self._counts.items()
-            },
-            oldest_open=min(heads, default=None),
+            deliveries=self._deliveries(),
+            oldest_open=self._oldest_open(),
         )
+
+    def _deliveries(self) -> dict[str, dict[DeliveryState, int]]:
+        return {
+            name: {state: number for state, number in by_state.items() if number}
+            for name, by_state in self._counts.items()
+        }
+
+    def _oldest_open(self) -> datetime | None:
+        return min((lane.rows[0].first_seen for lane in self._lanes.values()), default=None)
+
+    async def ledger(self) -> Ledger:
+        """Give the books; see ``Journal.ledger``."""
+        return Ledger(self._books.sums(), self._deliveries())
+
+    async def health(self) -> Health:
+        """Give the bytes of the messages that are kept; memory has no other limit here."""
+        return Health(
+            used=self._books.bytes,
+            oldest_open=self._oldest_open(),
+            oldest_dead=min((self._rows[one].first_seen for one in self._dead), default=None),
+            oldest=min((row.first_seen for row in self._rows.values()), default=None),
+        )
+
+    # --- notes and holds ---------------------------------------------------------------------------------
+
+    async def put_note(self, name: str, value: Any) -> None:
+        """Keep a note as long as this journal lives; None removes it."""
+        if value is None:
+            self._notes.pop(name, None)
+        else:
+            self._notes[name] = value
+
+    async def notes(self, prefix: str = "") -> Mapping[str, Any]:
+        """Give the notes whose names begin so."""
+        return {name: self._notes[name] for name in sorted(self._notes) if name.startswith(prefix)}
+
+    async def holds(self) -> Mapping[str, Hold]:
+        """Give the destinations that are left alone."""
+        return dict(self._holds)
+
+    async def hold(self, destination: str, hold: Hold | None) -> None:
+        """Leave a destination alone, or not any more."""
+        self._probes.pop(destination, None)
+        if hold is None:
+            self._holds.pop(destination, None)
+        else:
+            self._holds[destination] = hold
+        self._changed.set()
+
+    async def try_probe(self, destination: str, *, now: datetime, lease_seconds: float) -> bool:
+        """Ask to be the one that probes; see ``Journal.try_probe``."""
+        hold, taken = self._holds.get(destination), self._probes.get(destination)
+        if hold is None or now < hold.probe_at or (taken is not None and now < taken):
+            return False
+        self._probes[destination] = now + timedelta(seconds=lease_seconds)
+        return True
 
     async def wait_ready(self, *, now: datetime, timeout: float) -> None:  # noqa: ASYNC109  # part of the contract
         """Wait for a change or for the next time that comes."""

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from pywats_events.event import Event
+from pywats_events.journal.fingerprint import fingerprint
+from pywats_events.journal.memory_messages import Message
 from pywats_events.journal.records import Attempt, DeliveryState, Entry, Query
 
 
@@ -23,7 +25,7 @@ class Row:
     handler: str
     source: str
     message_name: str | None
-    message_id: str | None
+    message: Message
     first_seen: datetime
     changed: datetime
     error: str | None = None
@@ -36,6 +38,20 @@ class Row:
     parked_on: tuple[str, ...] = ()
     claim: int = 0
     lane: Lane | None = None
+    part_id: str | None = None
+    fingerprint: str | None = None
+
+    @property
+    def event_id(self) -> str:
+        """Id of the event, or of the part that nobody could read."""
+        return self.event.id if self.event is not None else self.part_id or ""
+
+    def note_failure(self, error: str, reason: str, now: datetime) -> None:
+        """Write a failed try down."""
+        self.tries += 1
+        self.error, self.reason = error, reason
+        self.attempts = (*self.attempts, Attempt(now, error, reason))
+        self.fingerprint = fingerprint(self.handler, error, reason)
 
     def to_entry(self) -> Entry:
         """Give it as a search shows it."""
@@ -53,9 +69,11 @@ class Row:
             changed=self.changed,
             retry_at=self.due if self.state in TIMED else None,
             parked_on=self.parked_on,
-            message_id=self.message_id,
+            message_id=self.message.id,
             source=self.source,
             message_name=self.message_name,
+            part_id=self.part_id,
+            fingerprint=self.fingerprint if self.state in _DIED else None,
         )
 
 
@@ -73,6 +91,17 @@ class Lane:
         head = self.rows[0]
         return head if self.in_flight is None and head.state is DeliveryState.PENDING else None
 
+    def supersedes(self, row: Row) -> bool:
+        """Tell whether a later one of the same type is pending."""
+        return any(
+            other.seq > row.seq
+            and other.state is DeliveryState.PENDING
+            and other.event is not None
+            and row.event is not None
+            and other.event.event_type is row.event.event_type
+            for other in self.rows
+        )
+
     def insert(self, row: Row) -> None:
         """Put it in its place."""
         if not self.rows or self.rows[-1].seq < row.seq:
@@ -82,6 +111,7 @@ class Lane:
 
 
 TIMED = frozenset({DeliveryState.WAITING, DeliveryState.PARKED})
+_DIED = frozenset({DeliveryState.DEAD, DeliveryState.DISCARDED})
 
 
 def fits(row: Row, query: Query) -> bool:
@@ -91,7 +121,10 @@ def fits(row: Row, query: Query) -> bool:
         (not query.states or row.state in query.states)
         and (query.handler is None or row.handler == query.handler)
         and (query.event_type is None or (event is not None and event.event_type == query.event_type))
-        and (query.event_id is None or (event is not None and event.id == query.event_id))
+        and (query.event_id is None or row.event_id == query.event_id)
+        and (query.message_id is None or row.message.id == query.message_id)
+        and (query.unit is None or (event is not None and query.unit in (event.key, _unit(event))))
+        and (query.fingerprint is None or (row.state in _DIED and row.fingerprint == query.fingerprint))
         and (query.key is None or (event is not None and event.key == query.key))
         and (query.source is None or row.source == query.source)
         and (query.error is None or row.error == query.error)
@@ -100,6 +133,10 @@ def fits(row: Row, query: Query) -> bool:
         and (query.before is None or row.first_seen < query.before)
         and (query.text is None or _mentions(row, query.text.casefold()))
     )
+
+
+def _unit(event: Event) -> object:
+    return event.payload.get("unit_id")
 
 
 def _mentions(row: Row, text: str) -> bool:
