@@ -234,7 +234,7 @@ def _envelope(item: Any, index: int) -> CFXEnvelope | CFXDecodeError:
             version=_text(fields, "Version"),
             extra={} if fields is item else {k: v for k, v in fields.items() if k not in _EXACT},
         )
-        envelope._index = index  # noqa: SLF001  # so that an error of its message can say it
+        envelope.index = index
     except _RefusedError as refused:
         error.path, error.reason = refused.path, refused.reason
         return error

@@ -36,6 +36,8 @@ class CFXEnvelope:
         time_stamp: when the thing happened, with time zone (UTC where the sender said none); None when unset.
         version: CFX version of the sender.
         extra: fields of the envelope that the standard does not know.
+        index: place in the batch that it was decoded from, from 0; None when it was made here. Envelopes are
+            equal wherever they stood.
     """
 
     message_name: str
@@ -47,8 +49,8 @@ class CFXEnvelope:
     time_stamp: datetime | None = None
     version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    index: int | None = field(default=None, init=False, repr=False, compare=False)
     _unread: bytes | None = field(default=None, init=False, repr=False, compare=False)
-    _index: int | None = field(default=None, init=False, repr=False, compare=False)
     _message: CFXMessage | UnknownMessage | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
@@ -96,9 +98,10 @@ class CFXEnvelope:
 
         def __getattr__(self, name):  # noqa: ANN001, ANN204
             """Read the body: reached for attributes that are not set, and of ours only ``body`` may be so."""
-            if name != "body" or self._unread is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            self.body = from_json(self._unread, cache_strings="keys")["MessageBody"]
+            text = self._unread if name == "body" else None
+            if text is None:  # no such attribute, unless another thread has just read the body
+                return object.__getattribute__(self, name)
+            self.body = from_json(text, cache_strings="keys")["MessageBody"]
             self._unread = None
             return self.body
 
@@ -118,7 +121,7 @@ class CFXEnvelope:
                 raise CFXDecodeError(
                     error.reason,
                     path=f"MessageBody.{error.path}" if error.path else "MessageBody",
-                    index=self._index,
+                    index=self.index,
                     message_name=self.message_name,
                     unique_id=self.unique_id,
                     source=self.source,

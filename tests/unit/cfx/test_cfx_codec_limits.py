@@ -11,7 +11,9 @@ import zlib
 import pytest
 from cfx_shop import envelope, wire
 
-from pywats_cfx import CFXDecodeError, Limits, decode, decode_each
+from pywats_cfx import CFXDecodeError, Limits, cfx_adapter, decode, decode_each, encode
+from pywats_events.event import Event
+from pywats_events.message import RawMessage
 
 BEAT = wire(envelope("Heartbeat", {}))
 MEGABYTE = 1024 * 1024
@@ -69,6 +71,23 @@ def test_absurd_numbers_are_read(value):
     for body in ways(around(value)):
         (read,) = decode(body)
         assert isinstance(read.body["x"], int | float)
+
+
+@pytest.mark.parametrize("fields", [b"", b'"UniqueID":"1",'])
+def test_what_nests_as_deep_as_allowed_goes_all_the_way(fields):
+    """The deepest body that is read can be written, and becomes an event, with or without an identity."""
+    body = (
+        b'{"MessageName":"CFX.Vendor.Deep",'
+        + fields
+        + b'"MessageBody":{"x":'
+        + b"[" * 198
+        + b"]" * 198
+        + b"}}"
+    )
+    (read,) = decode(body)
+    assert decode(encode(read)) == [read]
+    (event,) = cfx_adapter(RawMessage(body))
+    assert isinstance(event, Event)
 
 
 def test_a_long_text_is_read():
