@@ -94,6 +94,13 @@ class Link:
             self._engine.wake()
             self.on_ended(ConnectionLost("closed by us"))
 
+    async def detach(self, timeout: float) -> None:  # noqa: ASYNC109  # how long to be polite
+        """Detach, and wait until the other side has answered: it has seen all that was said before."""
+        if not self.ended.done():
+            self._link.close()
+            self._engine.wake()
+            await asyncio.wait([self.ended], timeout=timeout)
+
 
 class Receiver(Link):
     """Takes messages, at most as many unsettled ones as its window.
@@ -138,14 +145,25 @@ class Receiver(Link):
         self._link.drain_mode = False
         self._top_up()
 
+    def take_no_more(self) -> None:
+        """Ask the other side to send nothing more; some messages may come before it hears of it."""
+        self._window = 0
+        if self.ended.done() or self._link.credit == 0 or self._link.drain_mode:
+            return
+        self._link.drain(0)
+        self._engine.wake()
+
+    def allow(self, messages: int) -> None:
+        """Take so many messages once, besides those that the window lets through."""
+        self._link.flow(messages)
+        self._engine.wake()
+
     async def shut_window(self) -> None:
         """Take no more. Returns when the other side says that it sends none; some may come before that."""
-        self._window = 0
+        self.take_no_more()
         if self.ended.done() or self._link.credit == 0:
             return
         self._drained = asyncio.get_running_loop().create_future()
-        self._link.drain(0)
-        self._engine.wake()
         await _first(self._drained, self.ended)
 
     def settle(self, delivery: Delivery, outcome: Outcome, condition: Condition | None = None) -> bool:
@@ -190,6 +208,7 @@ class Receiver(Link):
         else:
             self._unsettled.add(delivery)
             self._on_transfer(Transfer(encoded, settled, delivery, self))
+        self.on_flow()
         self._top_up()
 
     def on_flow(self) -> None:

@@ -117,6 +117,7 @@ class ClientLogin(Login):
         user: None for ANONYMOUS or EXTERNAL.
         password: for PLAIN.
         external: say who we are by the TLS certificate.
+        or_external: log in by EXTERNAL with the user's name where PLAIN is not offered.
         hostname: the host as we know it, for servers of many.
     """
 
@@ -126,9 +127,11 @@ class ClientLogin(Login):
         user: str | None = None,
         password: str = "",
         external: bool = False,
+        or_external: bool = False,
         hostname: str | None = None,
     ) -> None:
         super().__init__()
+        self._otherwise = (user or "").encode() if or_external and user is not None else None
         self._hostname = hostname
         self._tried: str | None = None
         self._offered: tuple[str, ...] = ()
@@ -147,6 +150,8 @@ class ClientLogin(Login):
         if code == _MECHANISMS and self._tried is None:
             offered = fields[0] if fields else []
             self._offered = tuple(str(each) for each in (offered if isinstance(offered, list) else [offered]))
+            if self._mechanism not in self._offered and self._otherwise is not None:
+                self._mechanism, self._response = "EXTERNAL", self._otherwise
             if self._mechanism not in self._offered:
                 raise LoginRefused(None, self._offered)
             self._tried = self._mechanism
