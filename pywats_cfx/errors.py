@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+#: Most characters of what a sender said of itself that are shown.
+_SHOWN: Final = 120
 
 
 @dataclass(slots=True)
@@ -27,11 +31,15 @@ class CFXDecodeError(ValueError):
     source: str | None = None
 
     def __str__(self) -> str:
-        who = self.message_name or ("CFX message" if self.index is None else "envelope")
+        who = _short(self.message_name) or ("CFX message" if self.index is None else "envelope")
         if self.source:
-            who = f"{who} from {self.source}"
+            who = f"{who} from {_short(self.source)}"
         if self.unique_id:
-            who = f"{who}, UniqueID {self.unique_id}"
+            who = f"{who}, UniqueID {_short(self.unique_id)}"
         if self.index:
             who = f"{who} (number {self.index} of the batch, from 0)"
         return f"{who}: {self.path}: {self.reason}" if self.path else f"{who}: {self.reason}"
+
+
+def _short(said: str | None) -> str | None:
+    return f"{said[:_SHOWN]}..." if said and len(said) > _SHOWN else said

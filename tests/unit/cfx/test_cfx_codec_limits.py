@@ -90,6 +90,21 @@ def test_what_nests_as_deep_as_allowed_goes_all_the_way(fields):
     assert isinstance(event, Event)
 
 
+def test_an_error_stays_short_whatever_the_sender_calls_itself():
+    """Names of megabytes are kept as they came, but not repeated in what people read."""
+    long = "x" * MEGABYTE
+    for odd in ({"TimeStamp": long}, {"MessageBody": [long]}, {"Target": {long: long}}):
+        content = envelope("Heartbeat", {}, MessageName=long, Source=long, UniqueID=long) | odd
+        (error,) = decode_each(wire(content))
+        assert isinstance(error, CFXDecodeError)
+        assert (error.message_name, error.source, error.unique_id) == (long, long, long)
+        assert len(str(error)) < 600
+    (read,) = decode(wire(envelope("Heartbeat", {"CFXHandle": [long]}, Source=long, UniqueID=long)))
+    with pytest.raises(CFXDecodeError) as caught:
+        read.message  # noqa: B018
+    assert len(str(caught.value)) < 600
+
+
 def test_a_long_text_is_read():
     """A text of megabytes is one value."""
     (read,) = decode(around(b'"' + b"x,[{" * MEGABYTE + b'"'))
