@@ -77,6 +77,10 @@ def outcome(body):
 
 @MANY
 @given(ENVELOPES)
+@example('{"MessageName":"CFX.Heartbeat","MessageBody":{"CFXHandle":1.0}}')
+@example('{"MessageName":"CFX.Heartbeat","MessageBody":{"CFXHandle":1e16,"cfxhandle":NaN}}')
+@example('{"MessageName":"CFX.Heartbeat","MessageBody":{"CFXHandle":"A","CFXHandle":-0.0,"$type":null}}')
+@example('{"MessageName":"CFX.Production.WorkStarted","MessageBody":{"Lane":1' + "0" * 400 + "}}")
 @example('{"MessageName":"CFX.Heartbeat","MessageBody":{"a":' + "9" * 4301 + "}}")
 @example('{"MessageName":"CFX.Heartbeat","MessageBody":{"a":' + "[" * 150 + "]" * 150 + "}}")
 def test_a_single_envelope_and_a_list_of_one_say_the_same(text):
