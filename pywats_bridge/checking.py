@@ -13,7 +13,9 @@ from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
 from pywats_bridge.composition import wats_client
 from pywats_bridge.settings import BridgeSettings
-from pywats_cfx.amqp091.probe import BrokerUnfit, probe
+from pywats_cfx.amqp.probe import probe
+from pywats_cfx.amqp.troubles import BrokerUnfit
+from pywats_cfx.config import AMQPConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
         if wats.good:
             async for finding in _processes(api, settings.rules):
                 yield finding
-    yield await _broker(settings)
+    for broker in settings.cfx.amqp.brokers:
+        yield await _broker(broker)
 
 
 def _stations(rules: Rules) -> Finding:
@@ -112,9 +115,9 @@ def _code_of(rule: PartRule | StationRule, where: str) -> Iterator[tuple[int, st
         yield rule.process, where
 
 
-async def _broker(settings: BridgeSettings) -> Finding:
-    what = f"broker {settings.cfx.amqp.address}"
+async def _broker(config: AMQPConfig) -> Finding:
+    what = f"broker {config.broker}"
     try:
-        return Finding(good=True, what=what, said=await probe(settings.cfx.amqp))
+        return Finding(good=True, what=what, said=await probe(config))
     except BrokerUnfit as error:
         return Finding(good=False, what=what, said=str(error))

@@ -23,7 +23,7 @@ async def run(settings: BridgeSettings) -> None:
             log.info(
                 "bridge runs",
                 wats=settings.wats.url,
-                broker=settings.cfx.amqp.address,
+                broker=settings.cfx.amqp.broker,
                 queue=settings.cfx.amqp.queue,
                 stations=len(settings.rules.stations),
             )

@@ -40,6 +40,10 @@ class Caution:
         """
         self.gentle = True
 
+    def relieved(self) -> None:
+        """Note that the message at the head was taken out in another way; the next one shows at once."""
+        self._barren = _BARREN - 1
+
     def alive(self) -> None:
         """Note that the head of the queue can be read, or that there is none."""
         self._barren = 0

@@ -1,4 +1,4 @@
-"""Sections of AMQP 1.0 messages, as RabbitMQ leaves them in what an AMQP 0-9-1 consumer gets.
+"""Sections of AMQP 1.0 messages: by themselves, and as RabbitMQ leaves them in what an 0-9-1 consumer gets.
 
 RabbitMQ hands an AMQP 1.0 body on as plain bytes when it was one ``data`` section, and as the still encoded
 sections otherwise; up to version 3.13 properties and application properties travel as one encoded section
@@ -8,6 +8,7 @@ each, in a header.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any, Final
 
 from pywats_cfx.amqp.encoding import Described, MalformedError, Reader
@@ -15,27 +16,37 @@ from pywats_cfx.amqp.encoding import Described, MalformedError, Reader
 #: A section in a header is a few hundred bytes; a frame of RabbitMQ's is 128 KiB.
 _LARGEST_HEADER_BYTES: Final = 256 * 1024
 
-_PROPERTIES: Final = 0x73
-_APPLICATION_PROPERTIES: Final = 0x74
-_DATA: Final = 0x75
-_SEQUENCE: Final = 0x76
-_VALUE: Final = 0x77
-_ANNOTATIONS: Final = 0x72
 
-_CODES: Final[Mapping[str, int]] = {
-    "amqp:header:list": 0x70,
-    "amqp:delivery-annotations:map": 0x71,
-    "amqp:message-annotations:map": _ANNOTATIONS,
-    "amqp:properties:list": _PROPERTIES,
-    "amqp:application-properties:map": _APPLICATION_PROPERTIES,
-    "amqp:data:binary": _DATA,
-    "amqp:amqp-sequence:list": _SEQUENCE,
-    "amqp:amqp-value:*": _VALUE,
-    "amqp:footer:map": 0x78,
+class Section(IntEnum):
+    """The sections of a message, by the codes that the standard gives them."""
+
+    HEADER = 0x70
+    DELIVERY_ANNOTATIONS = 0x71
+    ANNOTATIONS = 0x72
+    PROPERTIES = 0x73
+    APPLICATION_PROPERTIES = 0x74
+    DATA = 0x75
+    SEQUENCE = 0x76
+    VALUE = 0x77
+    FOOTER = 0x78
+
+
+_CODES: Final[Mapping[Any, Section]] = {
+    "amqp:header:list": Section.HEADER,
+    "amqp:delivery-annotations:map": Section.DELIVERY_ANNOTATIONS,
+    "amqp:message-annotations:map": Section.ANNOTATIONS,
+    "amqp:properties:list": Section.PROPERTIES,
+    "amqp:application-properties:map": Section.APPLICATION_PROPERTIES,
+    "amqp:data:binary": Section.DATA,
+    "amqp:amqp-sequence:list": Section.SEQUENCE,
+    "amqp:amqp-value:*": Section.VALUE,
+    "amqp:footer:map": Section.FOOTER,
+    **{section.value: section for section in Section},
 }
-_BODY: Final = frozenset({_DATA, _SEQUENCE, _VALUE})
+_BODY: Final = frozenset({Section.DATA, Section.SEQUENCE, Section.VALUE})
 
-_PROPERTY_NAMES: Final = (
+#: The fields of the properties section, in their order.
+PROPERTY_NAMES: Final = (
     "message_id",
     "user_id",
     "to",
@@ -61,12 +72,12 @@ def read_body(encoded: bytes) -> bytes:
     parts = [section for section in _sections(encoded) if section.descriptor in _BODY]
     if not parts:
         raise MalformedError("no body section")
-    if all(part.descriptor == _DATA for part in parts):
+    if all(part.descriptor == Section.DATA for part in parts):
         return b"".join(_bytes(part.value, "data") for part in parts)
     if len(parts) > 1:
         raise MalformedError(f"{len(parts)} body sections that do not belong together")
     (part,) = parts
-    if part.descriptor == _VALUE:
+    if part.descriptor == Section.VALUE:
         return _bytes(part.value, "amqp-value")
     if not isinstance(part.value, list) or len(part.value) != 1:
         raise MalformedError("an amqp-sequence of other than one value")
@@ -79,10 +90,10 @@ def read_properties(encoded: bytes) -> dict[str, Any]:
     Raises:
         MalformedError: this is no such section.
     """
-    value = _section_value(encoded, _PROPERTIES, list)
-    if len(value) > len(_PROPERTY_NAMES):
+    value = _section_value(encoded, Section.PROPERTIES, list)
+    if len(value) > len(PROPERTY_NAMES):
         raise MalformedError(f"properties with {len(value)} fields")
-    return {name: field for name, field in zip(_PROPERTY_NAMES, value, strict=False) if field is not None}
+    return {name: field for name, field in zip(PROPERTY_NAMES, value, strict=False) if field is not None}
 
 
 def read_application_properties(encoded: bytes) -> dict[Any, Any]:
@@ -91,7 +102,7 @@ def read_application_properties(encoded: bytes) -> dict[Any, Any]:
     Raises:
         MalformedError: this is no such section.
     """
-    value: dict[Any, Any] = _section_value(encoded, _APPLICATION_PROPERTIES, dict)
+    value: dict[Any, Any] = _section_value(encoded, Section.APPLICATION_PROPERTIES, dict)
     return value
 
 
@@ -101,7 +112,7 @@ def read_annotations(encoded: bytes) -> dict[Any, Any]:
     Raises:
         MalformedError: this is no such section.
     """
-    value: dict[Any, Any] = _section_value(encoded, _ANNOTATIONS, dict)
+    value: dict[Any, Any] = _section_value(encoded, Section.ANNOTATIONS, dict)
     return value
 
 
@@ -121,15 +132,19 @@ def _sections(encoded: bytes) -> list[Described]:
         section = reader.read()
         if not isinstance(section, Described):
             raise MalformedError("a value that is no section")
-        found.append(Described(_code(section.descriptor), section.value))
+        found.append(Described(section_code(section.descriptor), section.value))
     return found
 
 
-def _code(descriptor: Any) -> int:
-    code = _CODES.get(descriptor, -1) if isinstance(descriptor, str) else descriptor
-    if code not in _CODES.values():
-        raise MalformedError(f"no section has the descriptor {descriptor!r:.60}")
-    return int(code)
+def section_code(descriptor: Any) -> Section:
+    """Give the section that a descriptor stands for, in either of its forms.
+
+    Raises:
+        MalformedError: there is none.
+    """
+    if isinstance(descriptor, int | str) and (code := _CODES.get(descriptor)) is not None:
+        return code
+    raise MalformedError(f"no section has the descriptor {descriptor!r:.60}")
 
 
 def _bytes(value: Any, section: str) -> bytes:

@@ -1,26 +1,23 @@
-"""The CFX transport over AMQP 0-9-1: one queue of a RabbitMQ, read through every outage of the broker."""
+"""The CFX transport: one queue of a broker, read through every outage, over either version of AMQP."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from importlib import import_module
 from typing import Any, Final
 
 import structlog
 
 from pywats_cfx.amqp.backoff import Backoff
 from pywats_cfx.amqp.caution import Caution
+from pywats_cfx.amqp.relief import Relief
+from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
-from pywats_cfx.amqp091.session import Session, is_cancelled
-from pywats_cfx.amqp091.troubles import (
-    BrokerGone,
-    IntakeFailed,
-    blocked,
-    explain,
-    is_acknowledgement_timeout,
-    is_unreadable,
-)
+from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, PublishFailed
+from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.config import AMQPConfig, CFXConfig
+from pywats_cfx.envelope import CFXEnvelope
 from pywats_events.message import Adapter
 from pywats_events.transports.base import BaseTransport, Intake
 
@@ -31,13 +28,19 @@ _PROBATION_SECONDS: Final = 1.0
 #: So many messages one at a time, all acknowledged, and reading goes on at full width.
 _PROOF: Final = 20
 
+#: Where each protocol has its session; the library of the other one is not loaded.
+_SESSIONS: Final = {
+    "1.0": ("pywats_cfx.amqp10.session", "Session10"),
+    "0-9-1": ("pywats_cfx.amqp091.session", "Session091"),
+}
+
 
 class CFXTransport(BaseTransport):
-    """Receives CFX messages from a queue.
+    """Receives CFX messages from a queue, and publishes some of our own.
 
-    A supervisor task connects, reads until the session ends, says why, waits, and connects again. Messages
-    are acknowledged only through ``RawMessage.ack``; what is not acknowledged when a connection ends is
-    delivered again by the broker.
+    A supervisor task connects, reads until the session ends, says why, waits, and connects again, to the next
+    broker where there are several. Messages are acknowledged only through ``RawMessage.ack``; what is not
+    acknowledged when a connection ends is delivered again by the broker.
 
     Args:
         config: broker, queue and our handle.
@@ -61,13 +64,19 @@ class CFXTransport(BaseTransport):
         self._supervisor: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._caution = Caution()
+        self._brokers = config.amqp.brokers
+        self._turn = 0
+        self._reached = False
+        self._reasons: dict[int, str] = {}
+        self._hints: set[str] = set()
+        self._relief = Relief(name=name, handle=config.endpoint.cfx_handle, tally=self.tally)
         amqp = config.amqp
         self._backoff = Backoff(initial=amqp.reconnect_initial_delay, maximum=amqp.reconnect_max_delay)
 
     @property
     def amqp(self) -> AMQPConfig:
-        """The broker and the queue."""
-        return self.config.amqp
+        """The broker in use, or to be tried next, and the queue."""
+        return self._brokers[self._turn]
 
     @property
     def blocked(self) -> bool:
@@ -75,9 +84,31 @@ class CFXTransport(BaseTransport):
         return self._caution.blocked
 
     async def start(self, intake: Intake) -> None:
-        """Begin to connect and to read."""
-        _quieten_library()
+        """Begin to connect and to read.
+
+        Raises:
+            ValueError: AMQP 1.0 is configured, and its library is not installed.
+        """
+        if self.amqp.protocol == "1.0":
+            try:
+                require_proton()
+            except ProtonMissing as error:
+                raise ValueError(str(error)) from error
+        else:
+            _quieten_library()
         self._supervisor = asyncio.create_task(self._supervise(intake), name=f"transport {self.name}")
+
+    async def publish(self, *envelopes: CFXEnvelope) -> None:
+        """Publish each envelope as a message, and wait until the broker has them.
+
+        Raises:
+            PublishFailed: there is no connection, or the broker did not take one of them.
+        """
+        session = self._session
+        if session is None or not session.usable or session.ended.done():
+            reason = f": {self.last_error}" if self.last_error else ""
+            raise PublishFailed(f"nothing can be published, {self.amqp.broker} is not connected{reason}")
+        await session.publish(envelopes)
 
     async def stop(self) -> None:
         """Read no more and give back what the intake does not have. What it has can still be acknowledged."""
@@ -87,12 +118,14 @@ class CFXTransport(BaseTransport):
             await asyncio.wait([supervisor])
         if self._session is not None:
             await self._session.pause()
+        await self._relief.pause()
         self.connected = False
 
     async def close(self) -> None:
         """Send the last acknowledgements and leave the broker."""
         await self.stop()
         await self._end_session()
+        await self._relief.close()
 
     async def _supervise(self, intake: Intake) -> None:
         trouble: Exception | None = None
@@ -101,7 +134,7 @@ class CFXTransport(BaseTransport):
                 if trouble is not None:
                     reason, trouble = trouble, None
                     await self._lost(reason, intake)
-                    await asyncio.sleep(self._backoff.next())
+                    await self._before_the_next(intake)
                 await self._read(intake)
             except asyncio.CancelledError:
                 if is_cancelled():
@@ -112,9 +145,17 @@ class CFXTransport(BaseTransport):
 
     async def _read(self, intake: Intake) -> None:
         """Run one session. Raises what ended it."""
-        session = self._session = Session(self.amqp, name=self.name, receive=intake.receive, tally=self.tally)
+        self._reached = False
+        session = self._session = _session_type(self.amqp)(
+            self.amqp,
+            name=self.name,
+            handle=self.config.endpoint.cfx_handle,
+            receive=intake.receive,
+            tally=self.tally,
+        )
         await session.open()
         self.tally.connections += 1
+        self._tell(session.hints)
         while True:
             gentle = self._caution.gentle
             await session.consume(prefetch=1 if gentle else self.amqp.prefetch)
@@ -157,44 +198,77 @@ class CFXTransport(BaseTransport):
         await _first(session.ended, timeout=self._backoff.next())
 
     async def _announce_connected(self, intake: Intake) -> None:
-        self.connected = True
+        self.connected = self._reached = True
+        self._reasons.clear()
         if self._announced:
             return
         self._announced = True
-        await intake.connected(self.name, f'queue "{self.amqp.queue}" at {self.amqp.address}')
+        await intake.connected(self.name, f"{_source(self.amqp)} at {self.amqp.broker}")
 
     async def _lost(self, error: Exception, intake: Intake) -> None:
         """Say why the session ended, in one line for each reason, and let it go."""
         self.connected = False
+        reason = f"{type(error).__name__}: {error}"
         if self._session is not None:
             error = self._learn(self._session, error)
-        reason = blocked(self.amqp) if self._caution.blocked else explain(error, self.amqp)
+            reason = self._session.explain(error)
         is_news = self._announced is not False
         if isinstance(error, IntakeFailed):
             log.error("taking a message in failed", transport=self.name, exc_info=error)
-        elif not is_news and reason != self.last_error:
+        elif not is_news and reason != self._reasons.get(self._turn):
             # The first reason is told by the intake; this is another one, found while trying again.
             log.warning("still not connected", transport=self.name, reason=reason)
-        self.last_error = reason
+        self.last_error = self._reasons[self._turn] = reason
         await self._end_session()
         if is_news:
             self._announced = False
             await intake.disconnected(self.name, reason)
 
+    async def _before_the_next(self, intake: Intake) -> None:
+        """Take out what blocks the queue, choose the broker to try next, and wait before a round begins."""
+        if self._caution.blocked:
+            if await self._relieved(intake):
+                return
+        elif self._reached:
+            self._turn = 0
+        else:
+            self._turn = (self._turn + 1) % len(self._brokers)
+            if self._turn > 0:
+                return
+        await asyncio.sleep(self._backoff.next())
+
+    async def _relieved(self, intake: Intake) -> bool:
+        """Take the message that AMQP 0-9-1 can't carry out of the queue; True when that went well."""
+        reason = await self._relief.take_one(self.amqp, intake.receive)
+        if reason is None:
+            self._caution.relieved()
+            return True
+        if reason != self._reasons.get(self._turn):
+            log.warning("still not connected", transport=self.name, reason=reason)
+        self.last_error = self._reasons[self._turn] = reason
+        return False
+
     def _learn(self, session: Session, error: Exception) -> Exception:
         """Draw from the end of a session how to read on; give the error that it ended with."""
         if session.ended.done():
             error = session.ended.result()  # the first reason; the error may be what followed from it
-        if is_unreadable(error) and not session.reading:
+        if session.is_unreadable(error) and not session.reading:
             error = BrokerGone(f"{type(error).__name__}: {error}")
-        if is_unreadable(error):
+        if session.is_unreadable(error):
             self._caution.unreadable(received=session.received)
             return error
-        if is_acknowledgement_timeout(error):
+        if session.is_acknowledgement_timeout(error):
             self._caution.stuck()
         if session.acknowledged or session.age > self.amqp.reconnect_max_delay:
             self._backoff.reset()
         return error
+
+    def _tell(self, hints: list[str]) -> None:
+        """Tell each hint once, however often we connect."""
+        for hint in hints:
+            if hint not in self._hints:
+                self._hints.add(hint)
+                log.warning(hint, transport=self.name)
 
     async def _end_session(self) -> None:
         if self._session is not None:
@@ -205,6 +279,16 @@ class CFXTransport(BaseTransport):
 async def _first(*events: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109  # of a wait
     """Wait for one of several futures, or for the time to pass."""
     await asyncio.wait(events, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _source(config: AMQPConfig) -> str:
+    return f'queue "{config.queue}"' if config.address is None else f'address "{config.address}"'
+
+
+def _session_type(config: AMQPConfig) -> type[Session]:
+    module, name = _SESSIONS[config.protocol]
+    session: type[Session] = getattr(import_module(module), name)
+    return session
 
 
 def _default_adapter() -> Adapter:

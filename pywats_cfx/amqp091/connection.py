@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -11,6 +10,7 @@ from aiormq import Connection
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import IncompatibleProtocolError, ProtocolSyntaxError
 
+from pywats_cfx.amqp.tls import tls_context
 from pywats_cfx.amqp091.troubles import VirtualHostRefused
 from pywats_cfx.config import AMQPConfig
 
@@ -29,7 +29,7 @@ async def open_connection(config: AMQPConfig, *, name: str) -> Connection:
         AMQPError: the broker refuses us.
         TimeoutError: no answer within ``connect_timeout``.
     """
-    context = await asyncio.to_thread(_tls_context, config) if config.tls else None
+    context = await tls_context(config)
     connection = Connection(
         _url(config),
         context=context,
@@ -78,16 +78,6 @@ def _url(config: AMQPConfig) -> str:
     """Give the connection's URL, with the password: for the library only, never for a log."""
     user = f"{quote(config.username, safe='')}:{quote(config.password.get_secret_value(), safe='')}"
     host = f"[{config.host}]" if ":" in config.host else config.host
-    options = urlencode({"heartbeat": config.heartbeat})
+    options = urlencode({"heartbeat": config.heartbeat, "auth": config.mechanism.lower()})
     scheme = "amqps" if config.tls else "amqp"
     return f"{scheme}://{user}@{host}:{config.port}/{quote(config.virtual_host, safe='')}?{options}"
-
-
-def _tls_context(config: AMQPConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=config.ca_file)
-    if config.cert_file is not None:
-        context.load_cert_chain(config.cert_file, config.key_file)
-    if not config.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from aiormq.abc import DeliveredMessage
 
-from pywats_cfx.amqp.encoding import Described, MalformedError
+from pywats_cfx.amqp.content import Content, as_json
+from pywats_cfx.amqp.encoding import MalformedError
 from pywats_cfx.amqp.sections import (
     read_annotations,
     read_application_properties,
@@ -29,7 +26,6 @@ _SECTION_HEADERS: Final = frozenset(
     {_PROPERTIES_HEADER, _APPLICATION_HEADER, _ANNOTATIONS_HEADER, _FOOTER_HEADER}
 )
 
-_DEEPEST: Final = 16
 _PLAIN_FIELDS: Final = (
     "message_id",
     "correlation_id",
@@ -41,24 +37,6 @@ _PLAIN_FIELDS: Final = (
     "user_id",
     "app_id",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """One delivery, read.
-
-    Attributes:
-        body: the content, free of AMQP 1.0 framing where that could be taken off.
-        content_type: media type that the sender gave, if any.
-        content_encoding: ``gzip`` or such, if any.
-        properties: JSON data. ``application_properties`` are those of AMQP 1.0, else the plain headers;
-            ``unread`` lists what could not be read and was handed on as it came.
-    """
-
-    body: bytes
-    content_type: str | None
-    content_encoding: str | None
-    properties: dict[str, Any]
 
 
 def read_delivery(delivered: DeliveredMessage) -> Content:
@@ -86,9 +64,9 @@ def read_delivery(delivered: DeliveredMessage) -> Content:
     properties |= {name: getattr(basic, name) for name in _PLAIN_FIELDS}
     properties |= fields or {}
     properties["delivery_count"] = headers.get("x-delivery-count")
-    properties = {name: _json(value) for name, value in properties.items() if value is not None}
+    properties = {name: as_json(value) for name, value in properties.items() if value is not None}
     properties |= {
-        name: _json(value)
+        name: as_json(value)
         for name, value in (
             ("application_properties", application),
             ("annotations", annotations),
@@ -131,23 +109,3 @@ def _attempt(
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _json(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911  # one line for each kind of value
-    """Give the JSON data that stands for a value of either AMQP."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray):
-        return {"base64": base64.b64encode(value).decode()}
-    if depth < _DEEPEST:
-        if isinstance(value, Described):
-            return _json(value.value, depth + 1)
-        if isinstance(value, Mapping):
-            return {str(_json(key, depth + 1)): _json(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [_json(item, depth + 1) for item in value]
-    return str(value)

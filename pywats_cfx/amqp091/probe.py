@@ -1,17 +1,14 @@
-"""Looking whether a broker is as the configuration says, without changing anything on it."""
+"""Looking at a RabbitMQ over AMQP 0-9-1."""
 
 from __future__ import annotations
 
 from aiormq import Connection
 from aiormq.exceptions import AMQPError, ChannelNotFoundEntity
 
+from pywats_cfx.amqp.troubles import BrokerUnfit
 from pywats_cfx.amqp091.connection import open_channel, open_connection
 from pywats_cfx.amqp091.troubles import VirtualHostRefused, explain
 from pywats_cfx.config import AMQPConfig
-
-
-class BrokerUnfit(Exception):  # noqa: N818  # says a state
-    """The broker can't be used; the text says why and what to do."""
 
 
 async def probe(config: AMQPConfig) -> str:

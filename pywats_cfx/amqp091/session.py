@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -13,29 +13,28 @@ import structlog
 from aiormq import AMQPError, ChannelInvalidStateError, Connection
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
+from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
+from pywats_cfx.amqp.troubles import BrokerGone, PublishFailed
 from pywats_cfx.amqp091.connection import open_channel, open_connection, prepare
 from pywats_cfx.amqp091.delivery import read_delivery
+from pywats_cfx.amqp091.publisher import Publisher
 from pywats_cfx.amqp091.settlements import Settlements
-from pywats_cfx.amqp091.troubles import BrokerGone, ConsumerCancelled, IntakeFailed, of_connection
+from pywats_cfx.amqp091.troubles import (
+    ConsumerCancelled,
+    explain,
+    is_acknowledgement_timeout,
+    is_unreadable,
+    of_connection,
+)
 from pywats_cfx.config import AMQPConfig
-from pywats_events.journal import JournalError
+from pywats_cfx.envelope import CFXEnvelope
 from pywats_events.message import RawMessage
 
 log = structlog.get_logger(__name__)
 
-#: What the broker may take to answer while we leave, and the intake to finish what it has begun.
+#: What the broker may take to answer while we leave.
 _PATIENCE_SECONDS: Final = 5.0
-_GRACE_SECONDS: Final = 0.5
-
-
-def is_cancelled() -> bool:
-    """Tell whether somebody cancels this task.
-
-    The library raises ``CancelledError`` also in those who wait on a connection that ends.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 @contextlib.contextmanager
@@ -50,59 +49,30 @@ def _leaving() -> Iterator[None]:
             raise
 
 
-class Session:
-    """Consumes from one queue until something ends it.
-
-    Args:
-        config: broker and queue.
-        name: name of the transport, given to the messages and shown at the broker.
-        receive: takes a message in. Called in the order of arrival, for as many at a time as the prefetch.
-        tally: where to count.
-
-    Attributes:
-        ended: done, with the reason, when the session has ended.
-        stirred: done when the first message has come.
-        refused: done, with the reason, when the journal refused a message; reading is to pause then.
-        reading: True from the first attempt to consume on.
-        received: deliveries of this session.
-    """
+class Session091(Session):
+    """Consumes from one queue until something ends it."""
 
     def __init__(
         self,
         config: AMQPConfig,
         *,
         name: str,
+        handle: str,
         receive: Callable[[RawMessage], Awaitable[None]],
         tally: Tally,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        self._config = config
-        self._name = name
-        self._receive = receive
+        super().__init__(config, name=name, handle=handle, receive=receive, tally=tally)
         self._connection: Connection | None = None
         self._channel: AbstractChannel | None = None
+        self._publisher: Publisher | None = None
         self._settlements: Settlements | None = None
         self._writer: asyncio.Task[None] | None = None
         self._consumer: str | None = None
-        self._taking: set[asyncio.Task[None]] = set()
-        self._accepting = False
-        self._tally = tally
-        self._began = loop.time()
-        self.ended: asyncio.Future[Exception] = loop.create_future()
-        self.stirred: asyncio.Future[None] = loop.create_future()
-        self.refused: asyncio.Future[JournalError] = loop.create_future()
-        self.reading = False
-        self.received = 0
 
     @property
     def acknowledged(self) -> int:
         """Acknowledgements that went out in this session."""
         return self._settlements.written if self._settlements else 0
-
-    @property
-    def age(self) -> float:
-        """Seconds since it began."""
-        return asyncio.get_running_loop().time() - self._began
 
     async def open(self) -> None:
         """Connect, and prepare queue and exchange. What it raises, ``troubles.explain`` can explain."""
@@ -116,6 +86,8 @@ class Session:
         self._settlements = Settlements(self._channel, self._tally)
         self._writer = asyncio.create_task(self._settlements.run(), name=f"{self._name} acknowledgements")
         self._writer.add_done_callback(self._on_writer_done)
+        self._publisher = Publisher(self._connection, self._config, handle=self._handle)
+        self.usable = True
 
     async def consume(self, *, prefetch: int) -> None:
         """Begin to read, or go on with another prefetch."""
@@ -133,13 +105,7 @@ class Session:
         self._accepting = False
         with _leaving():
             await self._end_consumer()
-        if self._taking:
-            await asyncio.wait(self._taking, timeout=_GRACE_SECONDS)
-        taking = list(self._taking)
-        for task in taking:
-            task.cancel()
-        if taking:
-            await asyncio.wait(taking)
+        await self._stop_taking()
 
     async def close(self) -> None:
         """Send what is settled, and leave. Unsettled messages go back to the queue by that."""
@@ -159,6 +125,28 @@ class Session:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await self._connection.close()
 
+    async def publish(self, envelopes: Sequence[CFXEnvelope]) -> None:
+        """Publish each envelope as a message to the exchange, and wait for the broker's confirmation.
+
+        Raises:
+            PublishFailed: it did not come.
+        """
+        if self._publisher is None or self.ended.done():
+            raise PublishFailed(f"{self._config.broker}: the connection has ended")
+        await self._publisher.publish(envelopes)
+
+    def explain(self, error: BaseException) -> str:
+        """Say in one line why the session could not be opened or ended, and what to do."""
+        return explain(error, self._config)
+
+    def is_unreadable(self, error: BaseException) -> bool:
+        """Tell whether a message that AMQP 0-9-1 can't carry ended the session."""
+        return is_unreadable(error)
+
+    def is_acknowledgement_timeout(self, error: BaseException) -> bool:
+        """Tell whether the broker lost patience with messages that we hold."""
+        return is_acknowledgement_timeout(error)
+
     def _open_channel(self) -> AbstractChannel:
         if self._channel is None or self.ended.done():
             raise BrokerGone("the connection has ended")
@@ -177,32 +165,8 @@ class Session:
         if settlements is None or tag is None:
             return
         settlements.received(tag)
-        self.received += 1
-        self._tally.received += 1
-        if not self.stirred.done():
-            self.stirred.set_result(None)
-        if not self._accepting:
-            settlements.release(tag)
-            return
-        task = asyncio.current_task()
-        if task is None:  # only a coroutine that no loop runs has none
-            return
-        self._taking.add(task)
-        try:
-            await self._receive(self._message(delivered, tag))
-        except JournalError as error:
-            settlements.release(tag)
-            self._on_refusal(error)
-        except asyncio.CancelledError:
-            settlements.release(tag)
-            raise
-        except Exception as error:
-            failure = IntakeFailed(f"{type(error).__name__}: {error}")
-            failure.__cause__ = error
-            self._end(failure)  # the supervisor says so, and the broker delivers again
-            raise
-        finally:
-            self._taking.discard(task)
+        self._arrived()
+        await self._take(partial(self._message, delivered, tag), partial(settlements.release, tag))
 
     def _message(self, delivered: DeliveredMessage, tag: int) -> RawMessage:
         content = read_delivery(delivered)
@@ -230,14 +194,6 @@ class Session:
         if self._settlements is not None and not self.ended.done():
             self._settlements.release(tag)
 
-    def _on_refusal(self, error: JournalError) -> None:
-        self._accepting = False
-        for task in self._taking:  # later messages must not overtake this one
-            if task is not asyncio.current_task():
-                task.cancel()
-        if not self.refused.done():
-            self.refused.set_result(error)
-
     def _on_closing(self, closing: asyncio.Future[None]) -> None:
         if closing.cancelled():
             return
@@ -249,7 +205,3 @@ class Session:
     def _on_writer_done(self, writer: asyncio.Task[None]) -> None:
         if not writer.cancelled() and (error := writer.exception()) is not None:
             self._end(of_connection(error, self._config))
-
-    def _end(self, reason: Exception) -> None:
-        if not self.ended.done():
-            self.ended.set_result(reason)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
+from typing import Final
 
 from aiormq import exceptions as amqp
 
+from pywats_cfx.amqp.troubles import (
+    BrokerGone,
+    acknowledgement_timeout,
+    explain_connection,
+    lost,
+    refuses_user,
+    refuses_virtual_host,
+)
 from pywats_cfx.config import AMQPConfig
+
+#: What the library says when the other side answers with the header of another version of AMQP.
+_OTHER_AMQP: Final = "Unexpected AMQP protocol header"
 
 
 class ConsumerCancelled(Exception):  # noqa: N818  # says what happened
     """The broker ended our consumer: its queue is gone, or moved."""
-
-
-class BrokerGone(Exception):  # noqa: N818  # says what happened
-    """The connection ended without a word."""
 
 
 class UnreadableFrame(Exception):  # noqa: N818  # says what happened
@@ -25,10 +31,6 @@ class UnreadableFrame(Exception):  # noqa: N818  # says what happened
 
 class VirtualHostRefused(Exception):  # noqa: N818  # says what happened
     """The broker took user and password, and refused the virtual host."""
-
-
-class IntakeFailed(Exception):  # noqa: N818  # says what happened
-    """Taking a message in failed with an error that nobody expected."""
 
 
 def of_connection(reason: BaseException | None, config: AMQPConfig) -> Exception:
@@ -60,7 +62,7 @@ def is_acknowledgement_timeout(error: BaseException) -> bool:
 def blocked(config: AMQPConfig) -> str:
     """Say that the message at the head of the queue holds up everything behind it."""
     return (
-        f'queue "{config.queue}" at {config.address} is blocked: the message at its head cannot be read over '
+        f'queue "{config.queue}" at {config.broker} is blocked: the message at its head cannot be read over '
         "AMQP 0-9-1 and ends the connection each time. An AMQP 1.0 sender gave it a message-id or "
         "correlation-id that is not a short text, or a creation-time outside of 1970 to 9999. Take that one "
         f"message out over AMQP 1.0 (address /amq/queue/{config.queue}) or purge the queue; the messages "
@@ -68,9 +70,9 @@ def blocked(config: AMQPConfig) -> str:
     )
 
 
-def explain(error: BaseException, config: AMQPConfig) -> str:  # noqa: C901, PLR0911  # one answer for each error
+def explain(error: BaseException, config: AMQPConfig) -> str:  # noqa: PLR0911  # one answer for each error
     """Say in one line what happened and what to do. Names the broker, never the password."""
-    broker = config.address
+    broker = config.broker
     if is_unreadable(error):
         return (
             f'{broker}: the connection broke on a message of queue "{config.queue}" that AMQP 0-9-1 '
@@ -80,66 +82,40 @@ def explain(error: BaseException, config: AMQPConfig) -> str:  # noqa: C901, PLR
         case amqp.ChannelClosed():
             return _channel(error, config)
         case amqp.ProbableAuthenticationError():
-            return (
-                f'{broker} refuses user "{config.username}": check username and password '
-                "(the user guest is refused from other machines)"
-            )
+            return refuses_user(config)
         case amqp.AuthenticationError():
-            return f"{broker} does not take a user name and password (SASL PLAIN): allow it in the broker"
-        case VirtualHostRefused():
             return (
-                f'{broker} refuses virtual host "{config.virtual_host}" to user "{config.username}": '
-                "check virtual_host, create it, give the user permissions, or raise the limit of connections"
+                f"{broker} does not take a login by SASL {config.mechanism}: allow it in the broker, "
+                "or set sasl to another one"
             )
+        case VirtualHostRefused():
+            return refuses_virtual_host(config)
         case amqp.ConnectionClosed():
             return _closed(error, config)
-        case ssl.SSLCertVerificationError():
-            said = getattr(error, "verify_message", error)
-            return (
-                f"{broker}: its certificate is not trusted ({said}): "
-                "set ca_file to the certificate of its authority, and host to a name that it is made for"
-            )
-        case ssl.SSLError():
-            said = error.reason or error
-            return f"{broker}: no TLS connection ({said}): check port, ca_file, cert_file and key_file"
-        case FileNotFoundError() | PermissionError():
-            return f"{broker}: a certificate file can't be read ({error}): check ca_file, cert_file, key_file"
-        case TimeoutError():
-            return (
-                f"{broker} does not answer within {config.connect_timeout:g} s: check host, port and firewall"
-            )
         case ConsumerCancelled():
             return f'{broker} ended our consumer: queue "{config.queue}" was deleted or moved'
-        case IntakeFailed():
-            return (
-                f"a message could not be taken in: {error}; this is a fault of the program, please report it"
-            )
     return _unreachable(error, config)
 
 
 def _unreachable(error: BaseException, config: AMQPConfig) -> str:
-    broker = config.address
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    certificate = error.__cause__
-    if isinstance(certificate, ssl.SSLError):
-        return explain(certificate, config)
-    if isinstance(cause, socket.gaierror):
-        return f'{broker}: no machine is called "{config.host}": check host'
-    if isinstance(cause, ConnectionRefusedError):
-        return f"{broker} refuses the connection: is the broker running, and is the port right?"
+    known = explain_connection(error, config) or explain_connection(cause, config)
+    if known is not None:
+        return known
     if isinstance(error, amqp.ProtocolSyntaxError | amqp.IncompatibleProtocolError):
-        return f"{broker} does not speak AMQP 0-9-1: check the port (and tls)"
-    text = str(cause) or type(cause).__name__
-    return f"connection to {broker} lost: {text}"
+        if _OTHER_AMQP in str(error):
+            return f'{config.broker} speaks another AMQP than 0-9-1, so 1.0: set protocol = "1.0"'
+        return f"{config.broker} does not speak AMQP 0-9-1: check the port (and tls)"
+    return lost(cause, config)
 
 
 def _closed(error: amqp.ConnectionClosed, config: AMQPConfig) -> str:
     said = _said(error)
-    return f"{config.address} closed the connection: {said}"
+    return f"{config.broker} closed the connection: {said}"
 
 
 def _channel(error: amqp.ChannelClosed, config: AMQPConfig) -> str:
-    broker, said = config.address, _said(error)
+    broker, said = config.broker, _said(error)
     match error:
         case amqp.ChannelPreconditionFailed() if "inequivalent" in said:
             return (
@@ -148,10 +124,7 @@ def _channel(error: amqp.ChannelClosed, config: AMQPConfig) -> str:
                 "(declare_exchange = false for the exchange)"
             )
         case _ if is_acknowledgement_timeout(error):
-            return (
-                f"{broker}: a message was not acknowledged within the broker's consumer_timeout; it is "
-                "delivered again. Raise consumer_timeout there if a destination may be down for longer"
-            )
+            return acknowledgement_timeout(config)
         case amqp.ChannelNotFoundEntity():
             return (
                 f"{broker}: queue or exchange is missing ({said}): create it, or let us with "

@@ -82,6 +82,9 @@ class Link:
         if not self.ended.done():
             self.ended.set_result(reason)
 
+    def on_flow(self) -> None:
+        """Take note of what the other side says of credit."""
+
     def close(self, condition: Condition | None = None) -> None:
         """Detach. Messages that are not settled go back to their queue.
 
@@ -105,8 +108,8 @@ class Link:
 class Receiver(Link):
     """Takes messages, at most as many unsettled ones as its window.
 
-    Credit is topped up when half of the window is free, and not earlier: RabbitMQ 3.10 sends more than it
-    was given when credit comes in small coins.
+    Credit is topped up when half of the window is free, or when all of it was used: while messages are on
+    their way, RabbitMQ 3.10 sends more than it was given when credit comes in small coins.
 
     Args:
         on_transfer: hears of each message, in the order of arrival.
@@ -131,8 +134,7 @@ class Receiver(Link):
         self._window = 0
         self._parts: list[bytes] = []
         self._size = 0
-        self._unsettled: set[Delivery] = set()
-        self._drained: asyncio.Future[None] | None = None
+        self._unsettled: dict[Delivery, None] = {}
 
     @property
     def unsettled(self) -> int:
@@ -142,16 +144,18 @@ class Receiver(Link):
     def open_window(self, window: int) -> None:
         """Take up to so many messages that are not settled."""
         self._window = window
-        self._link.drain_mode = False
         self._top_up()
 
-    def take_no_more(self) -> None:
-        """Ask the other side to send nothing more; some messages may come before it hears of it."""
+    def shut_window(self) -> None:
+        """Take no more: the credit is taken back. What is on its way already still comes.
+
+        Draining would be the standard's way to hear when nothing more comes; RabbitMQ 3.10 ends the session
+        with an internal error then.
+        """
         self._window = 0
-        if self.ended.done() or self._link.credit == 0 or self._link.drain_mode:
-            return
-        self._link.drain(0)
-        self._engine.wake()
+        if not self.ended.done() and self._link.credit > 0:
+            self._link.flow(-self._link.credit)
+            self._engine.wake()
 
     def allow(self, messages: int) -> None:
         """Take so many messages once, besides those that the window lets through."""
@@ -170,12 +174,19 @@ class Receiver(Link):
         """Say what became of a message. False: it was said before, or the link is gone."""
         if delivery not in self._unsettled:
             return False
-        self._unsettled.discard(delivery)
+        del self._unsettled[delivery]
         _update(delivery, outcome, condition)
         delivery.settle()
         self._top_up()
         self._engine.wake()
         return True
+
+    def release_all(self) -> int:
+        """Give back every message that nothing was said of, and tell how many those were."""
+        count = len(self._unsettled)
+        while self._unsettled and not self.ended.done():
+            self.settle(next(iter(self._unsettled)), Outcome.RELEASED)
+        return count
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Take in what has arrived of a message."""
@@ -206,15 +217,9 @@ class Receiver(Link):
             if self._on_too_large is not None:
                 self._on_too_large(size)
         else:
-            self._unsettled.add(delivery)
+            self._unsettled[delivery] = None
             self._on_transfer(Transfer(encoded, settled, delivery, self))
-        self.on_flow()
         self._top_up()
-
-    def on_flow(self) -> None:
-        """Take note of what the other side says of credit."""
-        if self._drained is not None and not self._drained.done() and self._link.credit == 0:
-            self._drained.set_result(None)
 
     def on_ended(self, reason: Exception) -> None:
         """Forget what is not settled: it comes again."""
@@ -225,7 +230,7 @@ class Receiver(Link):
         if self._window == 0 or self.ended.done():
             return
         free = self._window - len(self._unsettled) - self._link.credit
-        if free > 0 and 2 * free >= self._window:
+        if free > 0 and (2 * free >= self._window or self._link.credit <= 0):
             self._link.flow(free)
             self._engine.wake()
 

@@ -25,10 +25,11 @@ def nothing(_: RawMessage) -> list[Any]:
     return []
 
 
-@pytest.fixture
-def config(broker: RabbitMQ) -> AMQPConfig:
+@pytest.fixture(params=["1.0", "0-9-1"])
+def config(broker: RabbitMQ, request: pytest.FixtureRequest) -> AMQPConfig:
     unique = uuid4().hex
     return AMQPConfig(
+        protocol=request.param,
         host=broker.host,
         port=broker.port,
         queue=f"q-{unique}",
@@ -89,7 +90,8 @@ async def test_message_says_what_the_broker_said(config: AMQPConfig, machine: Ma
     assert (message.content_type, message.content_encoding) == ("application/json", "gzip")
     assert (message.transport, message.address) == ("cfx", "Acme.T1.CFX.Heartbeat")
     assert message.properties["message_id"] == "m-1"
-    assert message.properties["application_properties"] == {"cfx-topic": "CFX"}
+    if config.protocol == "0-9-1":  # RabbitMQ 3 does not hand headers on to AMQP 1.0
+        assert message.properties["application_properties"] == {"cfx-topic": "CFX"}
     assert message.received_at.tzinfo is not None
 
 
@@ -202,7 +204,10 @@ async def test_quorum_queue_tells_how_often_it_delivered(config: AMQPConfig, mac
         await intake.messages[0].release()
         await intake.until_taken(2)
         await intake.messages[1].ack()
-    assert intake.messages[1].properties["delivery_count"] == 1
+    again = intake.messages[1].properties
+    assert again["redelivered"] is True
+    if config.protocol == "0-9-1":  # RabbitMQ 3 does not tell it to AMQP 1.0
+        assert again["delivery_count"] == 1
 
 
 @pytest.mark.parametrize(
@@ -247,7 +252,9 @@ async def test_deleted_queue_is_made_again(config: AMQPConfig, machine: Machine)
     async with running(config, intake):
         await intake.until_connected()
         await machine.channel.queue_delete(config.queue)
-        assert "was deleted or moved" in await intake.until_disconnected()
+        reason = await intake.until_disconnected()
+        if config.protocol == "0-9-1":  # the AMQP 1.0 of RabbitMQ 3 crashes instead, and says nothing
+            assert "was deleted or moved" in reason
         await intake.until_connected(times=2)
         await machine.publish(config.exchange, b"after")
         await intake.until_taken(1)

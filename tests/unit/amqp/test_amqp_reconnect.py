@@ -11,7 +11,8 @@ from aiormq import exceptions as amqp
 
 from pywats_cfx.amqp.backoff import Backoff
 from pywats_cfx.amqp.caution import Caution
-from pywats_cfx.amqp091.troubles import BrokerGone, explain, is_unreadable, of_connection
+from pywats_cfx.amqp.troubles import BrokerGone
+from pywats_cfx.amqp091.troubles import explain, is_unreadable, of_connection
 from pywats_cfx.config import AMQPConfig
 
 

@@ -13,7 +13,7 @@ from pywats_cfx.config import AMQPConfig, CFXConfig, EndpointConfig
 def test_defaults_fit_a_rabbitmq_as_installed():
     """Nothing has to be given."""
     config = CFXConfig()
-    assert config.amqp.address == "amqp://guest@localhost:5672/"
+    assert config.amqp.broker == "amqp://guest@localhost:5672/"
     assert (config.amqp.queue, config.amqp.exchange, config.amqp.binding_keys) == (
         "pywats-bridge",
         "cfx",
@@ -26,7 +26,7 @@ def test_tls_changes_the_port():
     """TLS has a port of its own, unless one is given."""
     assert AMQPConfig(tls=True).port == 5671
     assert AMQPConfig(tls=True, port=5673).port == 5673
-    assert AMQPConfig(url="amqps://h").address == "amqps://guest@h:5671/"
+    assert AMQPConfig(url="amqps://h").broker == "amqps://guest@h:5671/"
 
 
 def test_url_in_place_of_fields():
@@ -34,14 +34,14 @@ def test_url_in_place_of_fields():
     config = AMQPConfig(url="amqp://line%401:p%2Fw@broker:5000/factory%2F1", prefetch=5)
     assert (config.host, config.port, config.username) == ("broker", 5000, "line@1")
     assert (config.password.get_secret_value(), config.virtual_host) == ("p/w", "factory/1")
-    assert config.address == "amqp://line%401@broker:5000/factory%2F1"
-    assert AMQPConfig(url="amqp://[::1]:5000").address == "amqp://guest@[::1]:5000/"
+    assert config.broker == "amqp://line%401@broker:5000/factory%2F1"
+    assert AMQPConfig(url="amqp://[::1]:5000").broker == "amqp://guest@[::1]:5000/"
 
 
 def test_secrets_stay_inside():
     """The password shows nowhere, however it came in."""
     for config in (AMQPConfig(url="amqp://u:hidden-word@h/"), AMQPConfig(password="hidden-word")):
-        told = [repr(config), str(config), str(config.model_dump()), config.model_dump_json(), config.address]
+        told = [repr(config), str(config), str(config.model_dump()), config.model_dump_json(), config.broker]
         told += [repr(CFXConfig(amqp=config)), CFXConfig(amqp=config).model_dump_json()]
         assert "hidden-word" not in "".join(told)
         json.loads(config.model_dump_json())

@@ -169,7 +169,7 @@ def test_a_bridge_can_be_configured_by_the_environment_alone(tmp_path, monkeypat
         monkeypatch.setenv(f"PYWATS_BRIDGE_{name}", value)
     settings = settings_of({}, base=Path())
     assert settings.wats.token.get_secret_value() == "a-token"
-    assert settings.cfx.amqp.address == "amqp://user@broker:5000/line"
+    assert settings.cfx.amqp.broker == "amqp://user@broker:5000/line"
     assert settings.cfx.amqp.password.get_secret_value() == SECRET
 
 
@@ -335,7 +335,7 @@ def test_secret_files_start_from_the_folder_of_the_configuration(tmp_path, monke
         settings = load(way)
         assert settings.wats.token.get_secret_value() == "a-token"
         assert settings.cfx.amqp.password.get_secret_value() == SECRET
-        assert settings.cfx.amqp.address == "amqps://user@broker:5671/"
+        assert settings.cfx.amqp.broker == "amqps://user@broker:5671/"
 
 
 @pytest.mark.parametrize("key", ["wats.token", "cfx.amqp.password", "cfx.amqp.url"])
@@ -384,7 +384,7 @@ def test_no_secret_is_shown(changes):
     """Not by repr, str or any dump."""
     settings = of(changes)
     shown = [repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()]
-    shown += [repr(settings.wats), repr(settings.cfx), str(settings.cfx.amqp), settings.cfx.amqp.address]
+    shown += [repr(settings.wats), repr(settings.cfx), str(settings.cfx.amqp), settings.cfx.amqp.broker]
     assert not [one for one in shown if SECRET in one]
 
 

@@ -1,0 +1,95 @@
+"""What can go wrong with a broker over either version of AMQP, and what a person can do about it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from pywats_cfx.amqp.tls import KeyNotPinned
+from pywats_cfx.config import AMQPConfig
+
+
+class BrokerGone(Exception):  # noqa: N818  # says what happened
+    """The connection ended without a word."""
+
+
+class IntakeFailed(Exception):  # noqa: N818  # says what happened
+    """Taking a message in failed with an error that nobody expected."""
+
+
+class PublishFailed(Exception):  # noqa: N818  # says what happened
+    """A message was not published, or it is not known whether it was; the text says why and what to do."""
+
+
+class BrokerUnfit(Exception):  # noqa: N818  # says a state
+    """The broker can't be used; the text says why and what to do."""
+
+
+def explain_connection(error: BaseException, config: AMQPConfig) -> str | None:  # noqa: PLR0911  # one for each
+    """Say in one line what keeps us from the broker. None: it has nothing to do with the network or TLS."""
+    broker = config.broker
+    match error:
+        case KeyNotPinned():
+            return (
+                f"{broker}: its public key is not pinned (SHA-256 {error.pin}): if that is the broker's new "
+                "key, add it to public_key_pins; if not, somebody else answers in its place"
+            )
+        case ssl.SSLCertVerificationError():
+            said = getattr(error, "verify_message", error)
+            return (
+                f"{broker}: its certificate is not trusted ({said}): "
+                "set ca_file to the certificate of its authority, and host to a name that it is made for"
+            )
+        case ssl.SSLError() if "certificate" in str(error).lower():
+            said = error.reason or error
+            return (
+                f"{broker} refuses our certificate ({said}): set cert_file and key_file to a certificate "
+                "that the broker's authority signed and that has not expired"
+            )
+        case ssl.SSLError():
+            said = error.reason or error
+            return f"{broker}: no TLS connection ({said}): check port, ca_file, cert_file and key_file"
+        case FileNotFoundError() | PermissionError():
+            return f"{broker}: a certificate file can't be read ({error}): check ca_file, cert_file, key_file"
+        case TimeoutError():
+            return (
+                f"{broker} does not answer within {config.connect_timeout:g} s: check host, port and firewall"
+            )
+        case socket.gaierror():
+            return f'{broker}: no machine is called "{config.host}": check host'
+        case ConnectionRefusedError():
+            return f"{broker} refuses the connection: is the broker running, and is the port right?"
+        case IntakeFailed():
+            return (
+                f"a message could not be taken in: {error}; this is a fault of the program, please report it"
+            )
+    return None
+
+
+def lost(error: BaseException, config: AMQPConfig) -> str:
+    """Say that a connection was lost for a reason that has no words of its own here."""
+    return f"connection to {config.broker} lost: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def refuses_user(config: AMQPConfig) -> str:
+    """Say that user or password are wrong."""
+    return (
+        f'{config.broker} refuses user "{config.username}": check username and password '
+        "(the user guest is refused from other machines)"
+    )
+
+
+def refuses_virtual_host(config: AMQPConfig) -> str:
+    """Say that the virtual host is not for us."""
+    return (
+        f'{config.broker} refuses virtual host "{config.virtual_host}" to user "{config.username}": '
+        "check virtual_host, create it, give the user permissions, or raise the limit of connections"
+    )
+
+
+def acknowledgement_timeout(config: AMQPConfig) -> str:
+    """Say that the broker lost patience with a message that we hold."""
+    return (
+        f"{config.broker}: a message was not acknowledged within the broker's consumer_timeout; it is "
+        "delivered again. Raise consumer_timeout there if a destination may be down for longer"
+    )

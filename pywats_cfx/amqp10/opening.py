@@ -1,0 +1,45 @@
+"""Opens a connection to a broker by its configuration."""
+
+from __future__ import annotations
+
+from pywats_cfx.amqp.tls import tls_context
+from pywats_cfx.amqp10.connection import Connection
+from pywats_cfx.amqp10.sasl import ClientLogin
+from pywats_cfx.config import AMQPConfig
+
+
+async def open_broker(config: AMQPConfig, *, container: str) -> Connection:
+    """Connect, log in and open.
+
+    Args:
+        config: the broker.
+        container: our name for the connection, which brokers show.
+
+    Raises:
+        OSError: no connection, or no trust.
+        Amqp10Error: the broker refuses us, or does not speak AMQP 1.0.
+    """
+    return await Connection.open(
+        config.host,
+        config.port,
+        login=_login(config),
+        container=container,
+        hostname=_hostname(config),
+        tls=await tls_context(config),
+        idle_timeout=float(config.heartbeat),
+        timeout=config.connect_timeout,
+    )
+
+
+def _login(config: AMQPConfig) -> ClientLogin:
+    match config.mechanism:
+        case "PLAIN":
+            return ClientLogin(user=config.username, password=config.password.get_secret_value())
+        case "EXTERNAL":
+            return ClientLogin(external=True)
+    return ClientLogin()
+
+
+def _hostname(config: AMQPConfig) -> str:
+    """Name the virtual host as RabbitMQ wants it; other brokers want the host as we know it."""
+    return config.host if config.virtual_host == "/" else f"vhost:{config.virtual_host}"
