@@ -60,19 +60,27 @@ ENVELOPES = st.tuples(USUAL | st.just([]), ODD).flatmap(
 )
 
 
+def typed(envelope):
+    """Give the message as text, or the error that it is."""
+    try:
+        return repr(envelope.message)
+    except CFXDecodeError as error:
+        return repr(error)
+
+
 def outcome(body):
-    """Give all that can be said of a body with one envelope."""
+    """Give all that can be said of a body with one envelope, whatever of it is asked for first."""
     try:
         (read,) = decode_each(body)
+        (again,) = decode_each(body)
     except CFXDecodeError:
         return "unreadable"
     if isinstance(read, CFXDecodeError):
         return repr(read)
-    before = repr(read), repr(read.body)
-    try:
-        return *before, repr(read.message)
-    except CFXDecodeError as error:
-        return *before, repr(error)
+    body_first = repr(read.body), typed(read), repr(read)
+    message_first = typed(again), repr(again.body), repr(again)
+    assert body_first == (message_first[1], message_first[0], message_first[2])
+    return body_first
 
 
 @MANY
