@@ -162,14 +162,6 @@ class Receiver(Link):
         self._link.flow(messages)
         self._engine.wake()
 
-    async def shut_window(self) -> None:
-        """Take no more. Returns when the other side says that it sends none; some may come before that."""
-        self.take_no_more()
-        if self.ended.done() or self._link.credit == 0:
-            return
-        self._drained = asyncio.get_running_loop().create_future()
-        await _first(self._drained, self.ended)
-
     def settle(self, delivery: Delivery, outcome: Outcome, condition: Condition | None = None) -> bool:
         """Say what became of a message. False: it was said before, or the link is gone."""
         if delivery not in self._unsettled:
