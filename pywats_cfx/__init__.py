@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pywats_cfx.adapter import CFXAdapter, cfx_adapter
     from pywats_cfx.amqp.transport import CFXTransport
     from pywats_cfx.codec import decode, decode_each, encode
-    from pywats_cfx.config import AMQPConfig, CFXConfig, EndpointConfig
+    from pywats_cfx.config import AMQPConfig, CFXConfig
+    from pywats_cfx.endpoint.config import EndpointConfig
     from pywats_cfx.envelope import CFXEnvelope
     from pywats_cfx.errors import CFXDecodeError
     from pywats_cfx.limits import Limits
@@ -26,7 +27,7 @@ _HOME: Final = {
     "CFXDecodeError": "errors",
     "CFXEnvelope": "envelope",
     "CFXTransport": "amqp.transport",
-    "EndpointConfig": "config",
+    "EndpointConfig": "endpoint.config",
     "Limits": "limits",
     "cfx_adapter": "adapter",
     "decode": "codec",
