@@ -330,15 +330,7 @@ class ModuleWriter:
             lines.append("    LABELLED = True")
         if said.get("sparse"):
             lines.append("    SPARSE = True")
-        # A count is worked out from its list, which therefore comes before it.
-        declarations = [self._field(name, field) for name, field in fields.items() if "counts" not in field]
-        declarations += [self._field(name, field) for name, field in fields.items() if "counts" in field]
-        if "list_of" in said:
-            items, field = (
-                f"{self._wire('Many')}[{self._class(said['list_of'])}]",
-                self._use("pydantic", "Field"),
-            )
-            declarations.append(f'    items: {items} = {field}(default_factory=list, alias="$values")')
+        declarations = list(self._declarations(said, fields))
         if declarations:
             lines += ["", *declarations]
         for name, field in fields.items():
@@ -346,6 +338,17 @@ class ModuleWriter:
                 lines += self._replacement(attribute(name), attribute(field["replaced_by"]))
         text = "\n".join(lines) + "\n"
         return f"{text}\n\n{self._family(entry)}" if "descendants" in said else text
+
+    def _declarations(
+        self, said: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[str]:
+        # A count is worked out from its list, which therefore comes before it.
+        for name in sorted(fields, key=lambda name: "counts" in fields[name]):
+            yield self._field(name, fields[name])
+        if "list_of" in said:
+            items = f"{self._wire('Many')}[{self._class(said['list_of'])}]"
+            field = self._use("pydantic", "Field")
+            yield f'    items: {items} = {field}(default_factory=list, alias="$values")'
 
     def _import_what_bases_need(self, entry: Entry) -> None:
         for base in self.catalogue.recursive_bases(entry):
@@ -392,12 +395,7 @@ class ModuleWriter:
     def _type(self, said: Mapping[str, Any]) -> tuple[str, str]:
         """Give the annotation of a field, and its default."""
         name, suffix = type_parts(said["type"])
-        entry = self.catalogue.entries.get(name)
-        inner = PLAIN[name] if entry is None else self._one(entry)
-        if inner == "Decimal":
-            self._use("decimal", inner)
-        elif inner in ("Moment", "Span", "Guid"):
-            self._wire(inner)
+        inner = self._inner(name)
         if suffix == "{}":
             return f"dict[str, {inner} | None] | None", "None"
         if suffix == "[]":
@@ -406,10 +404,21 @@ class ModuleWriter:
             return self._wire("Usual" if said["default"] else "Unusual"), str(said["default"])
         if "replaced_by" in said:
             return f"{self._wire('Older')}[{inner}]", "None"
-        value_type = name in NUMBERS or name in CAREFUL or (entry is not None and entry.is_enum)
-        if value_type and suffix != "?":
-            return (f"{self._wire('Said')}[{inner}]" if name in NUMBERS else inner), "None"
-        return f"{self._labelled(inner, said)} | None", "None"
+        return self._nullable(name, suffix, self._labelled(inner, said)), "None"
+
+    def _nullable(self, name: str, suffix: str, inner: str) -> str:
+        """Give the annotation of a single value, which says whether null is legal."""
+        if suffix == "!" or (name in NUMBERS and suffix != "?"):
+            return f"{self._wire('Said')}[{inner}]"
+        is_enum = name in self.catalogue.entries and self.catalogue.entries[name].is_enum
+        return inner if (name in CAREFUL or is_enum) and suffix != "?" else f"{inner} | None"
+
+    def _inner(self, name: str) -> str:
+        if name in self.catalogue.entries:
+            return self._one(self.catalogue.entries[name])
+        if name == "decimal":
+            self._use("decimal", "Decimal")
+        return self._wire(PLAIN[name]) if name in CAREFUL else PLAIN[name]
 
     def _one(self, entry: Entry) -> str:
         if entry.is_enum:
@@ -422,8 +431,8 @@ class ModuleWriter:
 
 
 def type_parts(said: str) -> tuple[str, str]:
-    """Give the name of a type, and ``?`` (nullable), ``[]`` (list), ``{}`` (free names) or nothing."""
-    name = said.rstrip("?[]{}")
+    """Give the name of a type, and what follows: see ``type`` in catalogue/README.md."""
+    name = said.rstrip("?![]{}")
     return name, said.removeprefix(name)
 
 
@@ -489,6 +498,7 @@ def package_text(catalogue: Catalogue, folder: str) -> str:
         imports.setdefault(f"{PACKAGE}.{entry.module.replace('/', '.')}", []).append(name)
     if not folder:
         imports[f"{PACKAGE}.wire"] = ["CFXEnum", "CFXMessage", "CFXStructure"]
+    others = "" if folder else ', {"CFXEnum": "wire", "CFXMessage": "wire", "CFXStructure": "wire"}'
     lines = "\n".join(f"    from {module} import {', '.join(names)}" for module, names in imports.items())
     exported = ",".join(f'"{name}"' for name in sort_exported([*inside, *names, *own]))
     eager = (
@@ -500,7 +510,7 @@ def package_text(catalogue: Catalogue, folder: str) -> str:
         f"{header(source)}\n{package_docstring(folder, namespace)}\n\nfrom __future__ import annotations\n\n"
         f"from typing import TYPE_CHECKING\n\nfrom {PACKAGE}.lazy import offered\n{eager}\n"
         f"if TYPE_CHECKING:\n{lines}\n\n"
-        f'__getattr__ = offered(__name__, "{namespace or ""}")\n\n__all__ = [{exported}]\n'
+        f'__getattr__ = offered(__name__, "{namespace or ""}"{others})\n\n__all__ = [{exported}]\n'
     )
 
 

@@ -679,7 +679,7 @@ if TYPE_CHECKING:
     )
     from pywats_cfx.messages.wire import CFXEnum, CFXMessage, CFXStructure
 
-__getattr__ = offered(__name__, "CFX")
+__getattr__ = offered(__name__, "CFX", {"CFXEnum": "wire", "CFXMessage": "wire", "CFXStructure": "wire"})
 
 __all__ = [
     "MODELS",

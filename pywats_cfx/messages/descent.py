@@ -68,11 +68,15 @@ class Descendants:
                 return "" if picked is None else picked.__name__
             return type(value).__name__ if type(value) in self._classes else ""
 
-        choices: dict[Any, CoreSchema] = {
-            each.__name__: handler.generate_schema(each) for each in self._classes
-        }
+        schemas = {each: handler.generate_schema(each) for each in self._classes}
+        # The usual label is found without leaving pydantic's own code; all others are for `tag`.
+        labelled = core_schema.tagged_union_schema(
+            {f"{each.CFX_NAME}, CFX": schema for each, schema in schemas.items()}, discriminator="$type"
+        )
+        choices: dict[Any, CoreSchema] = {each.__name__: schema for each, schema in schemas.items()}
         choices[""] = handler(source)
-        return core_schema.tagged_union_schema(choices, discriminator=tag)
+        others = core_schema.tagged_union_schema(choices, discriminator=tag)
+        return core_schema.union_schema([labelled, others], mode="left_to_right")
 
 
 @cache

@@ -57,8 +57,8 @@ def _known_guid(value: str) -> str | None:
 Guid: TypeAlias = Annotated[str | None, _Guid()]
 
 
-#: A number or truth value. It is left out on writing where nobody said it, because null is not legal
-#: there. The standard's writers put their default in that place, which can't be told apart from a real value.
+#: A number, a truth value or a vector. It is left out on writing where nobody said it, because null is not
+#: legal there; the standard's writers put a default in its place, which can't be told from a real value.
 Said: TypeAlias = Annotated[T | None, ValueType()]
 
 

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Final
 
 from pywats_cfx.messages.index import MESSAGES, STRUCTURES
 
 _ROOT: Final = __name__.rpartition(".")[0]
+#: No names beside those of the standard.
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def load(full_name: str) -> Any:
@@ -32,13 +35,14 @@ def class_name(full_name: str) -> str:
     return re.split(r"[.+]", full_name)[-1]
 
 
-def offered(package: str, namespace: str) -> Callable[[str], Any]:
+def offered(package: str, namespace: str, others: Mapping[str, str] = NOTHING) -> Callable[[str], Any]:
     """Give a package its ``__getattr__``: the classes of its namespace, and its modules.
 
     Args:
         package: full name of the package.
         namespace: that of the standard which it stands for. ``CFX.Structures`` offers the namespaces below it
             as well, and ``CFX`` everything.
+        others: names that the package offers beside those, with the modules they are in.
     """
 
     def get(name: str) -> Any:
@@ -46,6 +50,8 @@ def offered(package: str, namespace: str) -> Callable[[str], Any]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if (full_name := _offered(namespace).get(name)) is not None:
             found = load(full_name)
+        elif name in others:
+            found = getattr(import_module(f"{_ROOT}.{others[name]}"), name)
         elif f"{package}.{name}" in _modules():
             found = import_module(f"{package}.{name}")
         else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from pywats_cfx.messages.mending import mended
 from pywats_cfx.messages.registry import WrongType
@@ -28,6 +29,31 @@ def read(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:
             return message
     except ValidationError:
         pass  # what is wrong may be mended; what is not is told below
+    return _read_mended(model, body)
+
+
+def read_json(model: type[CFXMessage], text: bytes) -> CFXMessage:
+    """Read a body from its JSON text, without making a dictionary of it first.
+
+    Raises:
+        WrongType: a field can't be read.
+    """
+    unknown: list[str] = []
+    try:
+        message = model.model_validate_json(text, context=unknown, by_alias=True, by_name=False)
+        if not (unknown and may_be_misspelt(unknown)):
+            return message
+    except ValidationError:
+        pass  # as above
+    return _read_mended(model, parsed(text))
+
+
+def parsed(text: bytes) -> Any:
+    """Give the JSON data of a text."""
+    return from_json(text, cache_strings="keys")
+
+
+def _read_mended(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:
     body = mended(model, body)
     try:
         return model.model_validate(body, by_alias=True, by_name=False)

@@ -39,50 +39,91 @@ def _label(structure: CFXStructure) -> str:
 
 
 def _object(structure: CFXStructure, label: str | None, *, switched: bool) -> dict[str, Any]:
+    kind = type(structure)
+    values = structure.__dict__
     written: dict[str, Any] = {} if label is None else {"$type": label}
-    for field, write in _plan(type(structure)):
-        value = getattr(structure, field.attribute)
-        if field.counted is not None:
-            written[field.name] = len(getattr(structure, field.counted))
-        elif value is None:
-            if field.unset is not None and not field.nullable:
-                written[field.name] = field.unset
-            elif field.nullable and not structure.SPARSE:
-                written[field.name] = None
-        elif not (value is field.usual or (structure.SPARSE and value == [])):
-            written[field.name] = write(value, switched)
-    written.update((name, _free(member)) for name, member in (structure.__pydantic_extra__ or {}).items())
+    for attribute, name, write, unset in _plan(kind):
+        value = values.get(attribute)
+        if value is None:
+            if unset is not _LEFT_OUT:
+                written[name] = unset
+        else:
+            written[name] = value if write is None else write(value, switched)
+    for name, usual in _usual(kind):
+        if written.get(name) is usual:
+            del written[name]
+    if kind.SPARSE:
+        written = {name: value for name, value in written.items() if value is not None and value != []}
+    if structure.__pydantic_extra__:
+        written.update((name, _free(member)) for name, member in structure.__pydantic_extra__.items())
     return written
 
 
+#: In place of what is written where nobody said a value: nothing is.
+_LEFT_OUT: Final = object()
+
+
 @cache
-def _plan(kind: type[CFXStructure]) -> tuple[tuple[Declared, _Writer], ...]:
+def _plan(kind: type[CFXStructure]) -> tuple[tuple[str, str, _Writer | None, Any], ...]:
+    """Give for each field its attribute, name, writer (None: as it is), and what stands for nothing said."""
     fields = [field for field in declared(kind) if not field.replaced]
     # Attributes have their counts behind the lists that they count; the standard has them before.
     names = [field.attribute for field in fields]
     fields.sort(key=lambda field: (names.index(field.counted or field.attribute), field.counted is None))
-    return tuple((field, _writer(field)) for field in fields)
+    return tuple(
+        (field.attribute, field.name, _writer(field), _unset(field))
+        if field.counted is None
+        else (field.counted, field.name, _count, 0)
+        for field in fields
+    )
 
 
-def _writer(field: Declared) -> _Writer:
+@cache
+def _usual(kind: type[CFXStructure]) -> tuple[tuple[str, bool], ...]:
+    return tuple((field.name, field.usual) for field in declared(kind) if field.usual is not None)
+
+
+def _unset(field: Declared) -> Any:
+    if field.nullable:
+        return None
+    return _LEFT_OUT if field.unset is None else field.unset
+
+
+def _count(value: Any, _switched: bool) -> int:
+    return len(value)
+
+
+def _writer(field: Declared) -> _Writer | None:
     one = _one(field)
-    unswitched = False
     if field.many:
-        return lambda value, _switched: [one(item, unswitched) for item in value]
+        return _list if one is None else _list_of(one)
     if field.mapping:
-        return lambda value, _switched: {name: one(member, unswitched) for name, member in value.items()}
+        return lambda value, _switched: _free(value)
     return one
 
 
-def _one(field: Declared) -> _Writer:
+def _list(value: list[Any], _switched: bool) -> list[Any]:
+    return list(value)
+
+
+def _list_of(one: _Writer) -> _Writer:
+    switched = False  # a label on the list's field is for its items, not for what they hold
+    return lambda value, _switched: [one(item, switched) for item in value]
+
+
+def _one(field: Declared) -> _Writer | None:
     kind = field.kind
     if issubclass(kind, CFXStructure):
         return _structure(field)
     if issubclass(kind, CFXEnum):
         return _member(kind)
     if kind in _PLAIN:
-        return lambda value, _switched: value
-    return lambda value, _switched: _free(value)
+        return None
+    return _number if kind is float else lambda value, _switched: _free(value)
+
+
+def _number(value: Any, _switched: bool) -> Any:
+    return value if isinstance(value, int) or math.isfinite(value) else write_not_finite(value)
 
 
 def _structure(field: Declared) -> _Writer:
@@ -133,14 +174,20 @@ def _free(value: Any) -> Any:  # noqa: PLR0911  # one line for each kind of valu
     return value
 
 
+#: Where the fraction begins and ends in 2018-10-03T16:02:33.283198-04:00.
+_DOT: Final = 19
+_ZONE: Final = 26
+#: By its name, because a copy of the zone is another object.
+_UNSAID: Final = UNSAID.tzname(None)
+
+
 def write_moment(moment: datetime) -> str:
     """Give a time as ISO 8601 text, without trailing zeros in its fraction; with a zone if it had one."""
-    text = (moment.replace(tzinfo=None) if moment.tzinfo is UNSAID else moment).isoformat()
-    tenths = moment.tenths if isinstance(moment, FineTime) else 0
-    if not (moment.microsecond or tenths):
-        return text
-    seconds, zone = text[:19], text[19:].lstrip(".0123456789")
-    return f"{seconds}.{moment.microsecond:06}{tenths}".rstrip("0") + zone
+    text = moment.isoformat(timespec="microseconds")
+    seconds, fraction, zone = text[:_DOT], text[_DOT:_ZONE], text[_ZONE:]
+    if isinstance(moment, FineTime):
+        fraction += str(moment.tenths)
+    return seconds + fraction.rstrip("0").rstrip(".") + ("" if moment.tzname() == _UNSAID else zone)
 
 
 def write_span(span: timedelta) -> str:

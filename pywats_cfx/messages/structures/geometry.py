@@ -69,13 +69,13 @@ class Matrix44(CFXStructure):
     m42: Said[float] = None
     m43: Said[float] = None
     m44: Said[float] = None
-    backward: Vector3 | None = None
-    down: Vector3 | None = None
-    forward: Vector3 | None = None
-    left: Vector3 | None = None
-    right: Vector3 | None = None
-    translation: Vector3 | None = None
-    up: Vector3 | None = None
+    backward: Said[Vector3] = None
+    down: Said[Vector3] = None
+    forward: Said[Vector3] = None
+    left: Said[Vector3] = None
+    right: Said[Vector3] = None
+    translation: Said[Vector3] = None
+    up: Said[Vector3] = None
 
 
 class Quaternion(CFXStructure):
