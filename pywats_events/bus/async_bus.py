@@ -6,17 +6,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 from uuid import uuid4
 
 import structlog
 
+from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.bus.dispatcher import Dispatcher, Settled
 from pywats_events.bus.failures import dead_letter, failure, log_unreadable, not_read
 from pywats_events.bus.intake import IntakeDesk, Observer
+from pywats_events.bus.replay_jobs import RAMP, ReplayJob
+from pywats_events.bus.rereading import Rereading
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
 from pywats_events.bus.transport_intake import TransportIntake
 from pywats_events.errors import NotReady
@@ -97,6 +98,10 @@ class AsyncEventBus:
             handler_timeout=handler_timeout,
             executor=self._executor,
             on_settled=self._note_settled,
+        )
+        self._rereading = Rereading(self.journal, self._desk, self._transports)
+        self.dead_letters = DeadLetters(
+            self.journal, reread=self._rereading.read_again, revived=self._note_revived
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
@@ -314,40 +319,32 @@ class AsyncEventBus:
             finally:
                 self._unwatch(event_id, settled)
 
-    async def replay(self, query: Query) -> int:
-        """Put dead letters through again; those that nobody could read are read again from their bytes.
-
-        Returns:
-            How many were set going.
-        """
+    async def replay(self, query: Query, *, from_raw: bool = False) -> int:
+        """Put dead letters through again; see ``DeadLetters.replay``."""
         self._check_running()
-        dead = await self.journal.search(replace(query, states=(DeliveryState.DEAD,)))
-        ids = tuple(entry.id for entry in dead if entry.event is not None)
-        number = 0
-        if ids:
-            number = await self.journal.replay(Query(ids=ids, limit=len(ids)), now=datetime.now(UTC))
-            self._error_policy.dead_letter_queue.forget(ids)
-            self._desk.reopened(number)
-            self._dispatcher.nudge()
-        for entry in dead:
-            if entry.event is None:
-                number += await self._read_again(entry.id, entry.message_id)
-        return number
+        return await self.dead_letters.replay(query, from_raw=from_raw)
+
+    async def replay_job(
+        self,
+        query: Query,
+        *,
+        rate: float | None = None,
+        ramp: Sequence[int] = RAMP,
+        stop_after: float = 0.5,
+        from_raw: bool = False,
+    ) -> ReplayJob:
+        """Put many dead letters through again, in steps that grow; see ``ReplayJobs.start``."""
+        return await self.dead_letters.replay_job(
+            query, rate=rate, ramp=ramp, stop_after=stop_after, from_raw=from_raw
+        )
 
     async def _replay_ids(self, ids: tuple[str, ...]) -> int:
         return await self.replay(Query(ids=ids, limit=len(ids))) if ids else 0
 
-    async def _read_again(self, entry_id: str, message_id: str | None) -> bool:
-        record = await self.journal.raw(message_id) if message_id else None
-        transport = self._transports.get(record.transport) if record else None
-        if record is None or transport is None:
-            return False
-        message = record.to_message()
-        if any(isinstance(part, Unreadable) for part in transport.adapter(message)):
-            return False
-        await self._desk.receive(message, transport.adapter)
-        await self.journal.discard(Query(ids=(entry_id,)), reason="read again", now=datetime.now(UTC))
-        return True
+    def _note_revived(self, ids: Sequence[str]) -> None:
+        self._error_policy.dead_letter_queue.forget(ids)
+        self._desk.reopened(len(ids))
+        self._dispatcher.nudge()
 
     # --- what the parts tell -----------------------------------------------------------------------------
 

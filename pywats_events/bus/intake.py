@@ -116,6 +116,10 @@ class IntakeDesk:
             await _ack(message)
         return answer
 
+    def reading(self, message: RawMessage, adapter: Adapter) -> Receipt:
+        """Read a message as ``receive`` does, and write nothing down."""
+        return self._receipt(_read(message, adapter), RawRecord.of(message))
+
     async def publish(self, event: Event) -> Appended:
         """Write an event down that no message brought.
 
