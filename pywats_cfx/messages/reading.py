@@ -63,7 +63,9 @@ def _read_mended(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:
 
 def _explain(error: ValidationError, body: dict[str, Any]) -> WrongType:
     # The first is the choice that the field declares; what follows are the ways out that were tried as well.
-    first = error.errors(include_url=False, include_context=False)[0]
+    # That an object has no label is no error either.
+    errors = error.errors(include_url=False, include_context=False)
+    first = next((each for each in errors if not each["type"].startswith("union_tag")), errors[0])
     # pydantic would name all members of an enumeration.
     member = first["type"] == "enum"
     wanted = "should be the name or number of an enumeration member" if member else first["msg"]
