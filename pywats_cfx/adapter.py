@@ -3,74 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from pywats_cfx.codec import decode_each
 from pywats_cfx.envelope import CFXEnvelope
 from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.limits import DEFAULT_LIMITS, Limits
-from pywats_cfx.mapping import assets, flow, materials, results
 from pywats_cfx.mapping.origin import Origin, made_id
+from pywats_cfx.mapping.table import MAPPED, maker_of
 from pywats_cfx.mapping.values import plain
-from pywats_cfx.messages import (
-    EndpointConnected,
-    FaultCleared,
-    FaultOccurred,
-    Heartbeat,
-    MaterialsInstalled,
-    RecipeActivated,
-    StationStateChanged,
-    UnitsArrived,
-    UnitsDeparted,
-    UnitsDisqualified,
-    UnitsInitialized,
-    UnitsInspected,
-    UnitsPersonalized,
-    UnitsTested,
-    UnknownMessage,
-    WorkCompleted,
-    WorkStarted,
-)
+from pywats_cfx.messages.registry import read_message, right_name
 from pywats_events.event import Event, EventType
 from pywats_events.message import RawMessage, Unreadable
 
-_MAPPINGS: Final[dict[type, Callable[[Any, Origin], Iterable[Event | Unreadable]]]] = {
-    EndpointConnected: assets.endpoint_connected,
-    FaultCleared: assets.fault_cleared,
-    FaultOccurred: assets.fault_occurred,
-    Heartbeat: assets.heartbeat,
-    MaterialsInstalled: materials.materials_installed,
-    RecipeActivated: flow.recipe_activated,
-    StationStateChanged: assets.station_state_changed,
-    UnitsArrived: flow.units_arrived,
-    UnitsDeparted: flow.units_departed,
-    UnitsDisqualified: flow.units_disqualified,
-    UnitsInitialized: flow.units_initialized,
-    UnitsInspected: results.units_inspected,
-    UnitsPersonalized: flow.units_personalized,
-    UnitsTested: results.units_tested,
-    WorkCompleted: flow.work_completed,
-    WorkStarted: flow.work_started,
-}
-
-#: What a message is about; without it there is nothing to tell.
-_SUBJECTS: Final[dict[type, str]] = {
-    FaultOccurred: "Fault",
-    MaterialsInstalled: "InstalledMaterials",
-    UnitsDisqualified: "Units",
-    UnitsInspected: "InspectedUnits",
-    UnitsPersonalized: "PersonalizedUnits",
-    UnitsTested: "TestedUnits",
-}
+if TYPE_CHECKING:
+    from pywats_cfx.messages.registry import UnknownMessage
+    from pywats_cfx.messages.wire import CFXMessage
 
 
 class CFXAdapter:
     """Makes events of CFX messages. Pure: no I/O, no clock, the same answer for the same message.
 
-    A message that has no event type of its own becomes a CUSTOM event with its body as payload. One of ours
-    that names nothing (its list of units is missing or empty) can't be told from one whose field is misspelt,
-    so it is unreadable and names the field. An empty list of envelopes holds no message and gives no event.
+    A message that has no event type of its own, or says nothing that one could tell, becomes a CUSTOM event
+    with its body as payload; ``message_of`` gives the typed message. A result or an installation that names
+    nothing (its list of units is missing or empty) can't be told from one whose field is misspelt, so it is
+    unreadable and names the field. An empty list of envelopes holds no message and gives no event.
 
     Args:
         limits: how much one message may ask of us.
@@ -98,6 +56,30 @@ class CFXAdapter:
 cfx_adapter: Final = CFXAdapter()
 
 
+def message_of(event: Event) -> CFXMessage | UnknownMessage:
+    """Give the typed message of a CUSTOM event, for a handler of one's own.
+
+    ``message_of(event)`` of an event whose ``metadata.message_name`` is ``CFX.Production.GetRecipeResponse``
+    is a ``pywats_cfx.messages.GetRecipeResponse``; a vendor's own message is an ``UnknownMessage`` with its
+    body.
+
+    Args:
+        event: a CUSTOM event that this adapter made.
+
+    Raises:
+        ValueError: the event is of another type (its payload is a domain payload, which
+            ``pywats_events.payloads.parse`` reads) or names no message; or a field of the message holds a
+            value of a wholly different kind.
+    """
+    name = event.metadata.message_name
+    if event.event_type is not EventType.CUSTOM or name is None:
+        raise ValueError(
+            f"event {event.id} ({event.event_type.value}, message {name}) holds no CFX message: only CUSTOM "
+            "events of the CFX adapter do; pywats_events.payloads.parse reads the payloads of the others"
+        )
+    return read_message(name, event.payload)
+
+
 def _events(envelope: CFXEnvelope, raw: RawMessage, index: int) -> Sequence[Event | Unreadable]:
     origin = Origin.of(envelope, raw)
     try:
@@ -122,18 +104,19 @@ def _events(envelope: CFXEnvelope, raw: RawMessage, index: int) -> Sequence[Even
 
 
 def _mapped(envelope: CFXEnvelope, origin: Origin) -> Iterator[Event | Unreadable]:
-    message = envelope.message
-    mapping = None if isinstance(message, UnknownMessage) else _MAPPINGS.get(type(message))
-    if mapping is None:
+    name = right_name(envelope.message_name)
+    mapped = None if name is None else MAPPED.get(name)
+    if mapped is None:
         yield _custom(envelope, origin)
         return
     nothing = True
-    for made in mapping(message, origin):
+    for made in maker_of(mapped)(envelope.message, origin):
         nothing = False
         yield made
-    if nothing:
-        field = _SUBJECTS.get(type(message), "")
-        yield origin.unreadable(field, "is missing or empty, so the message says nothing")
+    if nothing and mapped.subject is not None:
+        yield origin.unreadable(mapped.subject, "is missing or empty, so the message says nothing")
+    elif nothing:
+        yield _custom(envelope, origin)
 
 
 def _custom(envelope: CFXEnvelope, origin: Origin) -> Event:

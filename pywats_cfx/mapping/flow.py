@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pywats_cfx.mapping.origin import Origin, known_guid
 from pywats_cfx.mapping.units import name_units, place_number
 from pywats_cfx.mapping.values import said, text, work_order
-from pywats_cfx.messages import (
-    RecipeActivated,
-    UnitsArrived,
-    UnitsDeparted,
-    UnitsDisqualified,
-    UnitsInitialized,
-    UnitsPersonalized,
-    WorkCompleted,
-    WorkStarted,
-)
 from pywats_cfx.messages import structures as cfx
 from pywats_events.event import Event, EventType
 from pywats_events.message import Unreadable
 from pywats_events.payloads import (
-    RecipeActivatedEvent,
     UnitArrivedEvent,
     UnitDepartedEvent,
     UnitDisqualifiedEvent,
     UnitInitializedEvent,
+    UnitLoadedEvent,
     UnitPersonalizedEvent,
     UnitPlace,
+    UnitUnloadedEvent,
     WorkCompletedEvent,
     WorkStartedEvent,
 )
+
+if TYPE_CHECKING:
+    from pywats_cfx.messages import (
+        UnitsArrived,
+        UnitsDeparted,
+        UnitsDisqualified,
+        UnitsInitialized,
+        UnitsLoaded,
+        UnitsPersonalized,
+        UnitsUnloaded,
+        WorkCompleted,
+        WorkStarted,
+    )
 
 _NO_SURFACE = cfx.Surface.Unspecified
 
@@ -44,7 +48,7 @@ def work_started(message: WorkStarted, origin: Origin) -> Iterator[Event]:
         hermes_id=text(message.hermes_identifier),
         transaction_id=transaction,
         lane=message.lane,
-        units=_places(message.units),
+        units=places(message.units),
         work_order=work_order(message.work_order_identifier),
         recipe=text(message.recipe_name),
         recipe_revision=text(message.revision),
@@ -60,7 +64,7 @@ def work_completed(message: WorkCompleted, origin: Origin) -> Iterator[Event]:
         panel_id=text(message.primary_identifier),
         hermes_id=text(message.hermes_identifier),
         transaction_id=transaction,
-        units=_places(message.units),
+        units=places(message.units),
         result=said(message.result),
         impacts=[cause for each in message.performance_impacts if (cause := said(each.cause))],
     )
@@ -74,7 +78,7 @@ def units_initialized(message: UnitsInitialized, origin: Origin) -> Iterator[Eve
         panel_id=text(message.primary_identifier),
         hermes_id=text(message.hermes_identifier),
         transaction_id=transaction,
-        units=_places(message.units),
+        units=places(message.units),
         work_order=work_order(message.work_order_identifier),
     )
     yield origin.event(EventType.UNIT_INITIALIZED, payload, correlation_id=transaction)
@@ -97,7 +101,7 @@ def _moved(message: UnitsArrived | UnitsDeparted) -> dict[str, Any]:
         "panel_id": text(message.primary_identifier),
         "hermes_id": text(message.hermes_identifier),
         "lane": message.lane,
-        "units": _places(message.units),
+        "units": places(message.units),
     }
 
 
@@ -140,27 +144,20 @@ def units_disqualified(message: UnitsDisqualified, origin: Origin) -> Iterator[E
         yield origin.event(EventType.UNIT_DISQUALIFIED, payload, part=named.index, key=named.key)
 
 
-def recipe_activated(message: RecipeActivated, origin: Origin) -> Iterator[Event]:
-    """One RECIPE_ACTIVATED."""
-    payload = RecipeActivatedEvent(
-        asset_id=origin.source,
-        recipe=text(message.recipe_name),
-        recipe_revision=text(message.revision),
-        lane=message.lane,
-        stage=_stage_name(message.stage),
-        surface=said(message.relevant_surface, unset=_NO_SURFACE),
-        work_order=work_order(message.work_order_identifier),
-    )
-    yield origin.event(EventType.RECIPE_ACTIVATED, payload)
+def units_loaded(message: UnitsLoaded, origin: Origin) -> Iterator[Event]:
+    """One UNIT_LOADED."""
+    payload = UnitLoadedEvent(panel_id=text(message.unique_identifier), units=places(message.units))
+    yield origin.event(EventType.UNIT_LOADED, payload)
 
 
-def _stage_name(stage: cfx.Stage | None) -> str | None:
-    if stage is None:
-        return None
-    return text(stage.stage_name) or (None if stage.stage_sequence is None else str(stage.stage_sequence))
+def units_unloaded(message: UnitsUnloaded, origin: Origin) -> Iterator[Event]:
+    """One UNIT_UNLOADED."""
+    payload = UnitUnloadedEvent(panel_id=text(message.unique_identifier), units=places(message.units))
+    yield origin.event(EventType.UNIT_UNLOADED, payload)
 
 
-def _places(units: Iterable[cfx.UnitPosition]) -> list[UnitPlace]:
+def places(units: Iterable[cfx.UnitPosition]) -> list[UnitPlace]:
+    """Give the table of units."""
     return [
         UnitPlace(
             unit_id=text(unit.unit_identifier),

@@ -61,9 +61,11 @@ def measurement(given: cfx.Measurement) -> dict[str, Any]:
 
 
 def _numeric(given: cfx.NumericMeasurement) -> dict[str, Any]:
-    numbers = given.measured_value
-    if numbers is None:
-        return {"kind": "numeric"}
+    return {"kind": "numeric"} if given.measured_value is None else numeric(given.measured_value)
+
+
+def numeric(numbers: cfx.NumericValue) -> dict[str, Any]:
+    """Give a number with its limits as payload data, the part that ``payloads.NumericMeasurement`` adds."""
     value = numbers.value
     odd = value is not None and not math.isfinite(value)
     return {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pywats_cfx.mapping.findings import defect, symptom, verification
 from pywats_cfx.mapping.measurements import condition, measurement, outcome
 from pywats_cfx.mapping.origin import Origin, known_guid
 from pywats_cfx.mapping.units import name_units
-from pywats_cfx.mapping.values import finite, moment, person, said, text
-from pywats_cfx.messages import UnitsInspected, UnitsTested
-from pywats_cfx.messages import structures as cfx
+from pywats_cfx.mapping.values import finite, moment, person, said, text, without_none
 from pywats_events.event import Event, EventType
 from pywats_events.message import Unreadable
 from pywats_events.payloads import InspectionResultEvent, Sampling, TestResultEvent
+
+if TYPE_CHECKING:
+    from pywats_cfx.messages import UnitsInspected, UnitsTested
+    from pywats_cfx.messages import structures as cfx
 
 
 def units_tested(message: UnitsTested, origin: Origin) -> Iterator[Event | Unreadable]:
@@ -132,13 +134,9 @@ def _panel_details(panel: cfx.InspectedPanel) -> dict[str, Any]:
         "stretch": finite(panel.stretch),
         "stroke_direction": text(panel.recognized_stroke_direction),
         "variant": text(panel.pcb_variant),
-        "fiducials": [_without_none(each) for each in fiducials] or None,
+        "fiducials": [without_none(each) for each in fiducials] or None,
     }
-    return _without_none(details)
-
-
-def _without_none(data: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if value is not None}
+    return without_none(details)
 
 
 def _sampling(given: cfx.SamplingInformation | None) -> Sampling | None:
@@ -154,7 +152,7 @@ def _sampling(given: cfx.SamplingInformation | None) -> Sampling | None:
 def _test(given: cfx.Test) -> dict[str, Any]:
     """Give a test as payload data, the same as ``payloads.TestStep`` would give."""
     result, word = outcome(given.result)
-    return _without_none(
+    return without_none(
         {
             "id": given.unique_identifier,
             "name": text(given.test_name),
@@ -177,7 +175,7 @@ def _inspection(given: cfx.Inspection) -> dict[str, Any]:
     """Give an inspection as payload data, the same as ``payloads.TestStep`` would give."""
     result, word = outcome(given.result)
     second_look = verification(given.verification, given.verification_detail)
-    return _without_none(
+    return without_none(
         {
             "id": given.unique_identifier,
             "name": text(given.inspection_name),

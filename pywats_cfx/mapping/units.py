@@ -82,6 +82,36 @@ def name_units(
         seen[unit_id, position] += 1
 
 
+def group_units(
+    origin: Origin, field: str, units: Sequence[U], positions: Iterable[int | None]
+) -> Iterator[list[NamedUnit[U]] | Unreadable]:
+    """Gather the entries of each unit, in the order in which the message names the units first.
+
+    Args:
+        origin: the message.
+        field: wire name of the list, for reasons.
+        units: its entries.
+        positions: the position that each entry says.
+    """
+    by_unit: dict[tuple[str, int | None], list[NamedUnit[U]]] = {}
+    for named in name_units(origin, field, units, positions):
+        if isinstance(named, Unreadable):
+            yield named
+        else:
+            by_unit.setdefault((named.unit_id, named.position), []).append(named)
+    yield from by_unit.values()
+
+
+def group_if_named(
+    units: Iterable[U], positions: Iterable[int | None]
+) -> dict[tuple[str | None, int | None], list[tuple[int, U]]]:
+    """Gather entries of a list that need not name a unit; each comes with its place in the list."""
+    groups: dict[tuple[str | None, int | None], list[tuple[int, U]]] = {}
+    for index, (unit, position) in enumerate(zip(units, positions, strict=True)):
+        groups.setdefault((text(unit.unit_identifier), position), []).append((index, unit))
+    return groups
+
+
 def place_number(position: int | None) -> int | None:
     """Give the position that a ``UnitPosition`` says; 0 is what an unset one looks like."""
     return position or None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from pywats_cfx.messages import structures as cfx
+from pywats_cfx.messages.structure import CFXStructure, short_type
 from pywats_cfx.messages.writing import write_not_finite
-from pywats_events.payloads import Person, Stage, WorkOrder
+from pywats_events.payloads.common import Person, Stage, WorkOrder
+
+if TYPE_CHECKING:
+    from pywats_cfx.messages import structures as cfx
 
 
 def text(value: str | None) -> str | None:
@@ -72,3 +75,46 @@ def stage(given: cfx.Stage | None) -> Stage | None:
     if given is None:
         return None
     return Stage(sequence=given.stage_sequence, name=text(given.stage_name), kind=said(given.stage_type))
+
+
+def stage_name(given: cfx.Stage | None) -> str | None:
+    """Give the name of a stage, else its number."""
+    if given is None:
+        return None
+    return text(given.stage_name) or (None if given.stage_sequence is None else str(given.stage_sequence))
+
+
+def seconds(span: timedelta | None) -> float | None:
+    """Give a time span in seconds."""
+    return None if span is None else span.total_seconds()
+
+
+def kind_of(given: CFXStructure, plain_kind: type[CFXStructure]) -> str | None:
+    """Give what special kind of structure it is, by its short name in the standard; None for the plain one.
+
+    One of a kind that the standard does not know is named by the label that it came with.
+    """
+    name = short_type(given.type_name) if type(given) is plain_kind else type(given).CFX_NAME
+    if not name or name == plain_kind.CFX_NAME:
+        return None
+    return name.rpartition(".")[2].rpartition("+")[2]
+
+
+def details(given: CFXStructure, plain_kind: type[CFXStructure]) -> dict[str, Any]:
+    """Give what only this kind of structure says, by the names of our models; unknown fields as they came."""
+    own = given.model_dump(mode="json", exclude=set(plain_kind.model_fields), exclude_none=True)
+    return _said_only(plain(own)) or {}
+
+
+def _said_only(value: Any) -> Any:
+    """Take out of nested data what is empty; None where nothing is left."""
+    if isinstance(value, dict):
+        return {
+            name: kept for name, member in value.items() if (kept := _said_only(member)) is not None
+        } or None
+    return value
+
+
+def without_none(data: dict[str, Any]) -> dict[str, Any]:
+    """Give the members that say something."""
+    return {name: value for name, value in data.items() if value is not None}

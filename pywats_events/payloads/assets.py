@@ -50,10 +50,20 @@ class AssetFaultClearedEvent(DomainModel):
     operator: Person | None = None
 
 
+class AssetFaultAcknowledgedEvent(DomainModel):
+    """Somebody has seen a fault, which goes on; ``occurrence_id`` says which one."""
+
+    asset_id: str
+    occurrence_id: str | None = None
+    operator: Person | None = None
+
+
 class AssetStateChangedEvent(DomainModel):
-    """A station went from one SEMI E10/E58 state to another.
+    """A station, or one stage of it, went from one SEMI E10/E58 state to another.
 
     Attributes:
+        stage: the stage whose state it is; None when it is the station's as a whole.
+        lane: the lane whose state it is, likewise.
         old_state: state code such as 2200; None when it could not be read.
         new_state: state code such as 1100; None when it could not be read.
         old_state_said: the source's word, where no code could be read from it.
@@ -69,3 +79,114 @@ class AssetStateChangedEvent(DomainModel):
     new_state_said: str | None = None
     old_state_seconds: float | None = None
     fault: AssetFaultEvent | None = None
+    stage: Stage | None = None
+    lane: int | None = None
+
+
+class AssetSleepChangedEvent(DomainModel):
+    """A station fell asleep or woke, to save energy.
+
+    Attributes:
+        old_state: the station's own word for how deep it slept.
+        new_state: likewise, now.
+        seconds_remaining: how long the change still takes.
+    """
+
+    asset_id: str
+    old_state: str | None = None
+    new_state: str | None = None
+    stage: Stage | None = None
+    lane: int | None = None
+    seconds_remaining: float | None = None
+
+
+class AssetDisconnectedEvent(DomainModel):
+    """An endpoint says that it is about to leave the network."""
+
+    asset_id: str
+
+
+class AssetOnlineEvent(DomainModel):
+    """A station takes part in production again; ``offline_seconds`` is how long it did not."""
+
+    asset_id: str
+    offline_seconds: float | None = None
+
+
+class AssetOfflineEvent(DomainModel):
+    """A station no longer takes part in production."""
+
+    asset_id: str
+
+
+class AssetLogEvent(DomainModel):
+    """A line that a station wrote into its log.
+
+    Attributes:
+        code: identity of the kind of line.
+        text: the line.
+        importance: ``Debug``, ``Information``, ``Warning``, ``Error``, ``Fatal``, or the source's own word.
+        details: what else was said with it.
+    """
+
+    asset_id: str
+    code: str | None = None
+    text: str | None = None
+    importance: str | None = None
+    lane: int | None = None
+    stage: Stage | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class AssetCountersEvent(DomainModel):
+    """What a station did between two times.
+
+    Attributes:
+        counted: what is counted: ``components placed``, ``components inserted``, ``components pressed``.
+        done: how many.
+        not_done: how many were tried in vain.
+    """
+
+    asset_id: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    counted: str
+    done: int | None = None
+    not_done: int | None = None
+
+
+class AssetEnergyEvent(DomainModel):
+    """Energy that a station used between two times.
+
+    Attributes:
+        energy_kwh: in kilowatt hours.
+        figures: power in W, current in A, voltage in V, frequency in Hz and power factors, by the names of
+            the standard in snake case (``peak_power``, ``mean_voltage_ryb``).
+        parts: the same of parts of the station.
+    """
+
+    asset_id: str
+    subsystem: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    energy_kwh: float | None = None
+    figures: dict[str, float | list[float | None]] = Field(default_factory=dict)
+    parts: list[AssetEnergyEvent] = Field(default_factory=list)
+
+
+class AssetParametersChangedEvent(DomainModel):
+    """Settings of a station were changed at the station.
+
+    Attributes:
+        parameters: each with ``kind`` and what it says; a general one with ``name`` and ``value``.
+    """
+
+    asset_id: str
+    parameters: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class OperatorEvent(DomainModel):
+    """Somebody began or ended work at a station."""
+
+    asset_id: str
+    operator: Person

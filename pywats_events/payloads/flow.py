@@ -101,3 +101,58 @@ class RecipeActivatedEvent(DomainModel):
     stage: str | None = None
     surface: str | None = None
     work_order: WorkOrder | None = None
+
+
+class UnitIdentifiedEvent(UnitsMoved):
+    """A scanner read the identifiers of units."""
+
+
+class UnitNotIdentifiedEvent(DomainModel):
+    """A scanner could not read identifiers.
+
+    Attributes:
+        asset_id: the scanner, as it names itself.
+        positions: the places that it could not read; empty when it could read none.
+    """
+
+    asset_id: str
+    positions: list[int] = Field(default_factory=list)
+
+
+class UnitLoadedEvent(UnitsMoved):
+    """Units were put onto a carrier, which ``panel_id`` names."""
+
+
+class UnitUnloadedEvent(UnitsMoved):
+    """Units were taken off a carrier, which ``panel_id`` names."""
+
+
+class Board(DomainModel):
+    """A board in a slot of a magazine, as board handling (IPC-HERMES-9852) knows it.
+
+    Attributes:
+        slot: place in the magazine.
+        hermes_id: identity that board handling gave it.
+        product: what kind of product it is.
+        top_barcode: code on its upper side.
+        bottom_barcode: code on its lower side.
+        failed: ``unknown``, ``good``, ``failed``, or the source's own number.
+        flipped: ``unknown``, ``top side up``, ``bottom side up``, or the source's own number.
+    """
+
+    slot: int | None = None
+    hermes_id: str | None = None
+    product: str | None = None
+    top_barcode: str | None = None
+    bottom_barcode: str | None = None
+    failed: str | None = None
+    flipped: str | None = None
+    work_order: WorkOrder | None = None
+
+
+class MagazineMovedEvent(DomainModel):
+    """A magazine of boards reached a station or left it."""
+
+    asset_id: str
+    magazine_id: str | None = None
+    boards: list[Board] = Field(default_factory=list)

@@ -295,7 +295,7 @@ def test_presence_is_told_of_the_endpoint():
 
 
 @pytest.mark.parametrize(
-    "name", ["EndpointShuttingDown", "CFX.Materials.Storage.MaterialsLoaded", "CFX.Vendor.New"]
+    "name", ["CFX.Production.SetupRequirementsChanged", "CFX.Production.GetRecipeRequest", "CFX.Vendor.New"]
 )
 def test_every_other_message_travels_as_it_is(name):
     """What has no type of its own is a custom event with the whole body."""

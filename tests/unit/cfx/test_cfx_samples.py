@@ -27,7 +27,7 @@ EXPECTED = {
     "work_completed_fail": [EventType.WORK_COMPLETED],
     "materials_smt": [EventType.MATERIAL_INSTALLED] * 2,
     "materials_th": [EventType.MATERIAL_INSTALLED] * 2,
-    "materials_loaded": [EventType.CUSTOM],
+    "materials_loaded": [EventType.MATERIAL_LOADED] * 7,
     "fault_temp": [EventType.ASSET_FAULT],
     "fault_feeder": [EventType.ASSET_FAULT],
     "fault_cleared": [EventType.ASSET_FAULT_CLEARED],
