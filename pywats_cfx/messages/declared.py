@@ -18,6 +18,10 @@ from pywats_cfx.messages.value_types import ValueType
 class Family(Protocol):
     """Tells which of a family of classes an object is of."""
 
+    @property
+    def has_lists(self) -> bool:
+        """True when a list can stand in the place of an object."""
+
     def pick(self, value: Mapping[str, Any]) -> type[CFXStructure] | None:
         """Give the class for an object; None for the declared one."""
 

@@ -16,6 +16,8 @@ from pywats_cfx.messages.structure import CFXStructure, short_type, wire_names
 
 #: Sets of field names whose classes are remembered, for each family of classes.
 _SHAPES: Final = 256
+#: Names in a set that is not worth remembering: no class has so many.
+_MANY: Final = 64
 
 
 class Descendants:
@@ -41,12 +43,23 @@ class Descendants:
         label = value.get("$type")
         if isinstance(label, str):
             return self._by_label.get(label) or self._by_label.get(short_type(label))
-        fitting = [each for each in self._by_shape(tuple(value)) if _fits(each, self._base, value)]
+        names = tuple(value)
+        sharing = self._by_shape(names) if len(names) < _MANY else self._sharing(names)
+        fitting = [each for each in sharing if _fits(each, self._base, value)]
         if not fitting:
             return None
         smallest = min(len(each.model_fields) for each in fitting)
-        first, *others = (each for each in fitting if len(each.model_fields) == smallest)
-        return None if others else first
+        fitting = [each for each in fitting if len(each.model_fields) == smallest]
+        if (
+            len(fitting) > 1
+        ):  # a whole number may stand in a field for fractions, but more likely is what it is
+            fitting = [each for each in fitting if _fits(each, self._base, value, exactly=True)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    @property
+    def has_lists(self) -> bool:
+        """True when a list can stand in the place of an object."""
+        return any("$values" in _lowered_names(each) for each in self._classes)
 
     def _sharing(self, names: tuple[str, ...]) -> Sequence[type[CFXStructure]]:
         """Give the descendants that know all names that any of them and not the base class knows."""
@@ -94,13 +107,21 @@ _FORMS: Final[dict[type, tuple[type, ...]]] = {
 }
 
 
-def _fits(structure: type[CFXStructure], base: type[CFXStructure], value: Mapping[str, Any]) -> bool:
+def _fits(
+    structure: type[CFXStructure],
+    base: type[CFXStructure],
+    value: Mapping[str, Any],
+    *,
+    exactly: bool = False,
+) -> bool:
     """Tell whether the fields that the base does not know hold what the structure would have in them."""
     own = {field.name.lower(): field for field in declared(structure)}
     for name, member in value.items():
         field = own.get(name.lower())
         if field is None or member is None or name.lower() in _lowered_names(base):
             continue
+        if exactly and type(member) is int and field.kind is float:
+            return False
         forms = (list, dict) if field.many else _FORMS.get(field.kind)
         if forms is not None and type(member) not in forms and not (float in forms and _is_number(member)):
             return False

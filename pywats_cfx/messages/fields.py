@@ -17,6 +17,8 @@ T = TypeVar("T")
 class _Many:
     def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> CoreSchema:
         items = handler(source)
+        if items["type"] == "list":
+            items["fail_fast"] = True  # one wrong entry is enough to refuse a list, however long it is
         choices: list[CoreSchema | tuple[CoreSchema, str]] = [
             items,
             core_schema.no_info_before_validator_function(_unwrap_list, items),

@@ -2,7 +2,8 @@
 
 What is put right: names of fields in another case than the standard's; blank texts where a number, a time or
 a truth value belongs, and empty objects where a text belongs (they say nothing); a truth value where a text
-belongs; nothing in the place of an entry of a list of objects.
+belongs; nothing in the place of an entry of a list of objects; a bare list where a class that is a list would
+be written as an object.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def _fields(structure: type[CFXStructure]) -> Mapping[str, Declared]:
 
 
 def _value(field: Declared, value: Any) -> Any:
+    if isinstance(value, list) and not field.many and field.family and field.family.has_lists:
+        return {"$values": value}
     if isinstance(value, list):
         items = [_value(field, item) for item in value]
         return [item for item in items if item is not None] if _is_structure(field.kind) else items

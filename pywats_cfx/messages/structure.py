@@ -61,6 +61,18 @@ class CFXStructure(BaseModel):
 
     type_name: str | None = Field(default=None, alias="$type")
 
+    def __eq__(self, other: object) -> bool:
+        """Compare what is said. A ``$type`` that only repeats the class says nothing."""
+        if not isinstance(other, CFXStructure) or type(self) is not type(other):
+            return NotImplemented
+        return self._said() == other._said()
+
+    __hash__ = None  # type: ignore[assignment]  # it can be changed
+
+    def _said(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        label = None if short_type(self.type_name) == self.CFX_NAME else self.type_name
+        return {**self.__dict__, "type_name": label}, self.__pydantic_extra__ or {}
+
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         _ALL_NAMES.update(name.lower() for name in wire_names(cls).values())
