@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 
 from pydantic import GetCoreSchemaHandler as Handler
 from pydantic import ValidationInfo
@@ -16,9 +16,8 @@ T = TypeVar("T")
 
 class _Many:
     def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> CoreSchema:
-        items = handler(source)
-        if items["type"] == "list":
-            items["fail_fast"] = True  # one wrong entry is enough to refuse a list, however long it is
+        # One wrong entry is enough to refuse a list, however long it is.
+        items = core_schema.list_schema(handler.generate_schema(get_args(source)[0]), fail_fast=True)
         choices: list[CoreSchema | tuple[CoreSchema, str]] = [
             items,
             core_schema.no_info_before_validator_function(_unwrap_list, items),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import SchemaValidator, core_schema, from_json
 
 from pywats_cfx.messages.mending import mended
 from pywats_cfx.messages.registry import WrongType
@@ -33,14 +34,16 @@ def read(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:
 
 
 def read_json(model: type[CFXMessage], text: bytes) -> CFXMessage:
-    """Read a body from its JSON text, without making a dictionary of it first.
+    """Read a body out of the text of its envelope, without making a dictionary of it first.
 
     Raises:
         WrongType: a field can't be read.
     """
     unknown: list[str] = []
     try:
-        message = model.model_validate_json(text, context=unknown, by_alias=True, by_name=False)
+        message: CFXMessage = _within(model).validate_json(
+            text, context=unknown, by_alias=True, by_name=False
+        )["MessageBody"]
         if not (unknown and may_be_misspelt(unknown)):
             return message
     except ValidationError:
@@ -49,8 +52,16 @@ def read_json(model: type[CFXMessage], text: bytes) -> CFXMessage:
 
 
 def parsed(text: bytes) -> Any:
-    """Give the JSON data of a text."""
-    return from_json(text, cache_strings="keys")
+    """Give the JSON data of the body in an envelope's text."""
+    return from_json(text, cache_strings="keys")["MessageBody"]
+
+
+@cache
+def _within(model: type[CFXMessage]) -> SchemaValidator:
+    """Give the validator of an envelope of which only the body matters."""
+    model.model_rebuild()
+    body = core_schema.typed_dict_field(model.__pydantic_core_schema__)
+    return SchemaValidator(core_schema.typed_dict_schema({"MessageBody": body}, extra_behavior="ignore"))
 
 
 def _read_mended(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:

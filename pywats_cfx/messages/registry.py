@@ -95,11 +95,11 @@ def read_message(name: str, body: dict[str, Any]) -> CFXMessage | UnknownMessage
 
 
 def read_message_json(name: str, text: bytes) -> CFXMessage | UnknownMessage:
-    """Read a message body from its JSON text; the same as ``read_message``, in three quarters of the time.
+    """Read a message body out of JSON text: the same as ``read_message``, in three quarters of the time.
 
     Args:
         name: full name of the message, in any case.
-        text: the body alone, an object in good JSON.
+        text: good JSON, an envelope with an object as its ``MessageBody``.
 
     Raises:
         WrongType: a field can't be read.

@@ -31,7 +31,7 @@ def check(name, body):
     """Read a body both ways, write it, read it again; give the message."""
     message = read_message(name, body)
     assert isinstance(message, CFXMessage)
-    assert read_message_json(name, json.dumps(body).encode()) == message
+    assert read_message_json(name, json.dumps({"MessageBody": body}).encode()) == message
     written = json.loads(json.dumps(to_wire(message), allow_nan=False))
     # Labels that a class got by its shape are written, so only the readings after that are the same.
     again = read_message(name, written)

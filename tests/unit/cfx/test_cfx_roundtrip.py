@@ -156,7 +156,7 @@ def test_what_a_sender_says_is_read_and_written(name):
         written = to_wire(message)
         text = json.dumps(written, allow_nan=False)
         assert lost(name, body, written) == []
-        assert to_wire(read_message_json(name, json.dumps(body).encode())) == written
+        assert to_wire(read_message_json(name, json.dumps({"MessageBody": body}).encode())) == written
         again = read_message(name, json.loads(text))
         assert to_wire(again) == written
 
