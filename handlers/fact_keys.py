@@ -63,6 +63,56 @@ def recipe(handle: str, lane: int | None = None) -> str:
     return _key("recipe", handle) if lane is None else _key("recipe", handle, str(lane))
 
 
+def work_order(order: str, batch: str | None = None) -> str:
+    """What a work order makes: part number and revision; of one batch of it where batches are told apart."""
+    return _key("work-order", order) if batch is None else _key("work-order", order, batch)
+
+
+def product(identifier: str) -> str:
+    """The kind of product that a board is, as board handling knows it."""
+    return _key("product", identifier)
+
+
+def hermes(board: str) -> str:
+    """The identifier that was read of a board which board handling knows by an identity of its own."""
+    return _key("hermes", board)
+
+
+def operator(handle: str) -> str:
+    """Who began work at a station last."""
+    return _key("operator", handle)
+
+
+def operator_gone(handle: str, person: str) -> str:
+    """Somebody who ended work at a station."""
+    return _key("operator-gone", handle, person)
+
+
+def tools(handle: str) -> str:
+    """The tools that were put into a station last."""
+    return _key("tools", handle)
+
+
+def tool(identifier: str) -> str:
+    """Where a tool is: put into a station, or taken out of it."""
+    return _key("tool", identifier)
+
+
+def tools_used(handle: str, transaction: str | None, identifier: str, position: int | None) -> str:
+    """The tools that a station used on a unit in a work, or last where it names no work."""
+    return _key("tools-used", handle, transaction or "", identifier, _place(position))
+
+
+def installed(handle: str, identifier: str, position: int | None) -> str:
+    """What a station installed into a unit last."""
+    return _key("installed", handle, identifier, _place(position))
+
+
+def child(serial_number: str) -> str:
+    """The unit that a part with a serial number of its own was built into, or taken out of."""
+    return _key("child", serial_number)
+
+
 def fault(handle: str, occurrence: str) -> str:
     """A fault, for the message that says it is over."""
     return _key("fault", handle, occurrence)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
 from handlers import fact_keys as keys
+from handlers import line_facts
+from handlers.line_facts import Taught, said
 from pywats_events.event import Event, EventType
 from pywats_events.journal import Fact
 from pywats_events.payloads import (
@@ -24,8 +26,6 @@ from pywats_events.payloads import (
 #: Names of characteristics that hold a serial number, in lower case, letters and digits only.
 SERIAL_NAMES: Final = frozenset({"serial", "serialnumber", "serialno", "sn", "unitserialnumber"})
 
-_Taught: TypeAlias = Iterator[tuple[str, dict[str, Any]]]
-
 
 def facts_of(event: Event) -> Sequence[Fact]:
     """Give what an event teaches. Pure, and never in the way: a payload nobody can read teaches nothing.
@@ -34,12 +34,19 @@ def facts_of(event: Event) -> Sequence[Fact]:
     |---|---|---|
     | WORK_STARTED | work (by transaction, else by unit) | recipe, order, lane, panel, start, places |
     | WORK_STARTED, UNIT_INITIALIZED, UNIT_ARRIVED | serial, unit | which unit is where on a panel |
-    | the same | panel | an identifier stands for several units |
-    | the same | order | work order and batch of a unit or panel |
+    | UNIT_IDENTIFIED, UNIT_LOADED | serial, unit | the same, on a panel or carrier |
+    | all these | panel | an identifier stands for several units |
+    | all these | order | work order and batch of a unit or panel |
+    | UNIT_IDENTIFIED | hermes | what was read of a board that board handling knows |
     | UNIT_INITIALIZED, UNIT_ARRIVED | place (by transaction) | serial and status at a position |
     | UNIT_PERSONALIZED | serial, unit, place, personal | serial number and other values given to a unit |
     | RECIPE_ACTIVATED | recipe (by station, and lane) | the active recipe and its work order |
     | ASSET_FAULT | fault | what a later "cleared" is about |
+    | all others | | see ``line_facts`` |
+
+    Facts of a station are not taken back when something ends there (a recipe, somebody's shift): events from
+    before the end are often handled after it, and still need them. Nor does a heartbeat repeat them: a fact
+    that is told anew looks as if it had only just become true.
     """
     teach = _TEACHERS.get(event.event_type)
     if teach is None:
@@ -53,12 +60,12 @@ def facts_of(event: Event) -> Sequence[Fact]:
     return tuple(Fact(key=key, value={**value, "at": at}, time=event.time) for key, value in taught.items())
 
 
-def _work_started(event: Event, payload: Any) -> _Taught:
+def _work_started(event: Event, payload: Any) -> Taught:
     work = cast("WorkStartedEvent", payload)
     order = work.work_order or WorkOrder()
     units = _units(work, otherwise=keys.clean_id(work.panel_id))
     real = _real_serials(work)
-    value = _said(
+    value = said(
         recipe=keys.clean_id(work.recipe),
         recipe_revision=keys.clean_id(work.recipe_revision),
         work_order=keys.clean_id(order.id),
@@ -68,7 +75,7 @@ def _work_started(event: Event, payload: Any) -> _Taught:
         surface=keys.clean_id(work.surface),
         started_at=event.time.isoformat(),
         units=[
-            _said(unit=identifier, position=unit.position, status=unit.status, real=identifier in real)
+            said(unit=identifier, position=unit.position, status=unit.status, real=identifier in real)
             for identifier, unit in units
         ],
     )
@@ -81,7 +88,7 @@ def _work_started(event: Event, payload: Any) -> _Taught:
     yield from _moved(work, real)
 
 
-def _placed(event: Event, payload: Any) -> _Taught:
+def _placed(event: Event, payload: Any) -> Taught:
     moved = cast("UnitsMoved", payload)
     real = _real_serials(moved)
     transaction = keys.transaction_of(moved.transaction_id)
@@ -89,12 +96,12 @@ def _placed(event: Event, payload: Any) -> _Taught:
         for identifier, unit in _units(moved):
             serial = identifier if identifier in real else None
             if serial or unit.status:
-                value = _said(serial=serial, status=unit.status, panel=keys.clean_id(moved.panel_id))
+                value = said(serial=serial, status=unit.status, panel=keys.clean_id(moved.panel_id))
                 yield keys.place(event.source, transaction, unit.position), value
     yield from _moved(moved, real)
 
 
-def _personalized(event: Event, payload: Any) -> _Taught:
+def _personalized(event: Event, payload: Any) -> Taught:
     moved = cast("UnitsMoved", payload)
     panel = keys.clean_id(moved.panel_id)
     transaction = keys.transaction_of(moved.transaction_id)
@@ -111,13 +118,13 @@ def _personalized(event: Event, payload: Any) -> _Taught:
         if transaction:
             yield keys.place(event.source, transaction, unit.position), {"serial": serial}
         on = panel or (identifier if identifier != serial else None)
-        yield keys.unit(serial), _said(panel=on, position=unit.position)
+        yield keys.unit(serial), said(panel=on, position=unit.position)
 
 
-def _recipe_activated(event: Event, payload: Any) -> _Taught:
+def _recipe_activated(event: Event, payload: Any) -> Taught:
     active = cast("RecipeActivatedEvent", payload)
     order = active.work_order or WorkOrder()
-    value = _said(
+    value = said(
         recipe=keys.clean_id(active.recipe),
         recipe_revision=keys.clean_id(active.recipe_revision),
         work_order=keys.clean_id(order.id),
@@ -131,12 +138,12 @@ def _recipe_activated(event: Event, payload: Any) -> _Taught:
         yield keys.recipe(handle, active.lane), value
 
 
-def _fault(event: Event, payload: Any) -> _Taught:
+def _fault(event: Event, payload: Any) -> Taught:
     fault = cast("AssetFaultEvent", payload)
     if fault.occurrence_id:
         yield (
             keys.fault(event.source or fault.asset_id, fault.occurrence_id),
-            _said(
+            said(
                 code=fault.fault_code,
                 severity=fault.severity,
                 cause=fault.cause,
@@ -146,22 +153,33 @@ def _fault(event: Event, payload: Any) -> _Taught:
         )
 
 
-_TEACHERS: Final[dict[EventType, Callable[[Event, Any], _Taught]]] = {
+def _identified(event: Event, payload: Any) -> Taught:
+    moved = cast("UnitsMoved", payload)
+    board, panel = keys.clean_id(moved.hermes_id), keys.clean_id(moved.panel_id)
+    if board and panel:
+        yield keys.hermes(board), {"identifier": panel}
+    yield from _placed(event, payload)
+
+
+_TEACHERS: Final[dict[EventType, Callable[[Event, Any], Taught]]] = {
+    **line_facts.TEACHERS,
     EventType.WORK_STARTED: _work_started,
     EventType.UNIT_INITIALIZED: _placed,
     EventType.UNIT_ARRIVED: _placed,
+    EventType.UNIT_IDENTIFIED: _identified,
+    EventType.UNIT_LOADED: _placed,
     EventType.UNIT_PERSONALIZED: _personalized,
     EventType.RECIPE_ACTIVATED: _recipe_activated,
     EventType.ASSET_FAULT: _fault,
 }
 
 
-def _moved(moved: UnitsMoved, real: frozenset[str]) -> _Taught:
+def _moved(moved: UnitsMoved, real: frozenset[str]) -> Taught:
     panel = keys.clean_id(moved.panel_id)
     units = _units(moved)
     for identifier, unit in units:
         if identifier in real:
-            yield keys.unit(identifier), _said(panel=panel, position=unit.position)
+            yield keys.unit(identifier), said(panel=panel, position=unit.position)
             if panel and (panel != identifier or unit.position is not None):
                 yield keys.serial(panel, unit.position), {"serial": identifier}
     for identifier, count in Counter(identifier for identifier, _ in units).items():
@@ -170,7 +188,7 @@ def _moved(moved: UnitsMoved, real: frozenset[str]) -> _Taught:
     if panel and len(units) > 1:
         yield keys.panel(panel), {"units": len(units)}
     if moved.work_order and (moved.work_order.id or moved.work_order.batch):
-        value = _said(
+        value = said(
             work_order=keys.clean_id(moved.work_order.id), batch=keys.clean_id(moved.work_order.batch)
         )
         for identifier in _identifiers(moved):
@@ -211,7 +229,3 @@ def _split(characteristics: dict[str, str]) -> tuple[str | None, dict[str, str]]
         else:
             others[name] = value.strip()
     return serial, others
-
-
-def _said(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}

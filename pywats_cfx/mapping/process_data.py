@@ -84,12 +84,22 @@ def _steps(path: str, members: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if values or verdict is not None or not below:
         yield step(path, values, verdict)
     for name, value in below:
-        yield from _steps(f"{path} / {name}", value if isinstance(value, dict) else _members(value))
+        yield from _steps(_short(f"{path} / {name}"), value if isinstance(value, dict) else _members(value))
+
+
+_LONGEST: Final = 200
+
+
+def _short(path: str) -> str:
+    """Shorten a path in the middle: thousands of steps may share its beginning."""
+    half = _LONGEST // 2
+    return path if len(path) <= _LONGEST else f"{path[:half]}…{path[1 - half :]}"
 
 
 def _listed(name: str, items: list[Any]) -> tuple[list[dict[str, Any]], list[tuple[str, Any]]]:
     """Tell the items of a list that are measurements from those that are steps of their own."""
     suffix = " (setpoint)" if name == "Setpoints" else ""
+    name = _short(name)
     values: list[dict[str, Any]] = []
     others: list[tuple[str, Any]] = []
     for index, item in enumerate(items, start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,6 +13,7 @@ from pywats_cfx.mapping.units import group_if_named, unit_key
 from pywats_cfx.mapping.values import moment, said, text, without_none
 from pywats_cfx.messages import structures as cfx
 from pywats_events.event import Event, EventType
+from pywats_events.message import Unreadable
 from pywats_events.payloads import Outcome, UnitProcessedEvent
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _U = TypeVar("_U", cfx.ProcessedUnit, cfx.SelectiveSolderedPCB)
 
+_SUCCEEDED: Final = cfx.ProcessingResult.Succeeded
 _OUTCOMES: Final = {
     cfx.ProcessingResult.Succeeded: Outcome.PASSED,
     cfx.ProcessingResult.Failed: Outcome.FAILED,
@@ -28,7 +31,7 @@ _OUTCOMES: Final = {
 }
 
 
-def units_processed(message: UnitsProcessed, origin: Origin) -> Iterator[Event]:
+def units_processed(message: UnitsProcessed, origin: Origin) -> Iterator[Event | Unreadable]:
     """One UNIT_PROCESSED for each unit; one for the work as a whole where no unit is named.
 
     The data that all units have in common stand before those of each, so that every event is complete.
@@ -47,14 +50,20 @@ def units_processed(message: UnitsProcessed, origin: Origin) -> Iterator[Event]:
         said_of_all = {"unit_id": unit_id, **_result(message.overall_result), **_head(common)}
         yield _event(origin, shared | said_of_all, steps, 0)
         return
+    if (refusal := _too_much(steps, len(units))) is not None:
+        yield origin.unreadable("CommonProcessData", refusal)
+        return
+    is_explained = any(each.unit_result != _SUCCEEDED for each in units)
     for place, (index, unit) in _placed(units):
         own = unit.unit_process_data
         head = _head(common) | _head(own)
-        verdict = _result(message.overall_result if unit.unit_result is None else unit.unit_result)
+        # Senders write Succeeded also where they set nothing: alone it can't outweigh a work that failed.
+        stands_alone = is_explained or message.overall_result in {None, _SUCCEEDED}
+        verdict = _result(unit.unit_result if stands_alone else message.overall_result)
         yield _event(origin, shared | place | verdict | head, [*steps, *process_steps(own)], index)
 
 
-def selective_soldered(message: PCBSelectiveSoldered, origin: Origin) -> Iterator[Event]:
+def selective_soldered(message: PCBSelectiveSoldered, origin: Origin) -> Iterator[Event | Unreadable]:
     """One UNIT_PROCESSED for each board; the machine gives no verdict that the standard knows."""
     header = message.header_data
     boards = message.soldered_pcbs
@@ -63,9 +72,24 @@ def selective_soldered(message: PCBSelectiveSoldered, origin: Origin) -> Iterato
         "work_result": text(header.process_status) if header else None,
         "recipe": text(header.recipe_name) if header else None,
     }
+    steps = process_steps(header)
+    if (refusal := _too_much(steps, len(boards))) is not None:
+        yield origin.unreadable("HeaderData", refusal)
+        return
     for place, (index, board) in _placed(boards):
         zones = [step for zone in board.zone_data for step in _zone(zone)]
-        yield _event(origin, shared | place, [*process_steps(header), *zones], index)
+        yield _event(origin, shared | place, [*steps, *zones], index)
+
+
+_MOST_TEXT: Final = 64 * 1024 * 1024
+
+
+def _too_much(steps: list[dict[str, Any]], units: int) -> str | None:
+    """Say why data can't be repeated for each unit; a small message must not grow without bounds by it."""
+    size = len(json.dumps(steps)) if units > 1 else 0
+    if size * units <= _MOST_TEXT:
+        return None
+    return f"holds {size} bytes that belong to each of {units} units, which is more than can be told of each"
 
 
 def _zone(zone: cfx.ZoneData) -> Iterable[dict[str, Any]]:
