@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,15 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from pywats_events.journal import sqlite_amending as amending
 from pywats_events.journal import sqlite_claiming as claiming
+from pywats_events.journal import sqlite_people as people
+from pywats_events.journal import sqlite_pruning as pruning
 from pywats_events.journal import sqlite_reading as reading
 from pywats_events.journal import sqlite_writing as writing
+from pywats_events.journal.housekeeping import Retention, keep_house
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.records import (
+    Amended,
     Appended,
+    DeadGroup,
     Delivery,
     Entry,
     Fact,
+    Health,
+    Hold,
+    Ledger,
     Query,
     RawRecord,
     Receipt,
@@ -27,15 +37,20 @@ from pywats_events.journal.records import (
     Stats,
     Verdict,
 )
+from pywats_events.journal.sqlite_file import Room, backup, check
+from pywats_events.journal.sqlite_in_flight import InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
 from pywats_events.journal.sqlite_schema import reader, sole_writer
-from pywats_events.journal.sqlite_thread import DatabaseThread, Work
+from pywats_events.journal.sqlite_thread import DatabaseThread, Group, Work
 from pywats_events.journal.sqlite_values import moment, stamp, text
+from pywats_events.journal.sqlite_writing import Numbers, Prepared
 
 T = TypeVar("T")
 
 #: Most jobs of different callers in one commit.
 GROUP: Final = 256
+#: Bytes that stay free on the disk, so that what is inside can still be delivered when it is full.
+KEEP_FREE: Final = 64 * 1024 * 1024
 
 
 class SQLiteJournal:
@@ -47,14 +62,32 @@ class SQLiteJournal:
     Args:
         path: the file; its folder must be there, on a local disk. Beside it SQLite keeps its log (``-wal``,
             ``-shm``), and the journal an empty file (``.lock``) that tells other processes to stay away.
+        max_bytes: from so many bytes on nothing is taken in, until something was pruned. None: as the disk
+            allows.
+        keep_free: nothing is taken in either while the disk has less than so many bytes free.
+        retention: how long what is done is kept; None: for ever.
     """
 
     durable = True
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int | None = None,
+        keep_free: int = KEEP_FREE,
+        retention: Retention | None = None,
+    ) -> None:
         self._path = Path(path)
+        self._room = Room(self._path, max_bytes, keep_free)
+        self._retention = retention
+        self._housekeeping: asyncio.Task[None] | None = None
         self._writer: DatabaseThread | None = None
         self._reader: DatabaseThread | None = None
+        self._in_flight = InFlight()
+        self._numbers: Numbers | None = None
+        self._append = Group(self._append_all)
+        self._superseded: list[str] = []  # events closed by claims, which nobody was told of yet
         self._version = 0  # grows with every change that may make something ready
         self._seen: dict[frozenset[str], int] = {}  # the version that each claim since the last wait has seen
         self._round_over = False
@@ -72,18 +105,21 @@ class SQLiteJournal:
         if self._writer is not None:
             return
         self._changed = asyncio.Event()
-        self._seen, self._next_due = {}, None
+        self._seen, self._next_due, self._superseded = {}, None, []
+        self._in_flight.clear()
         try:
-            self._writer = self._thread("writer", sole_writer, "BEGIN IMMEDIATE", GROUP)
+            self._writer = self._thread("writer", sole_writer, "BEGIN IMMEDIATE", GROUP, self._in_flight)
             await self._writer.start()
-            self._reader = self._thread("reader", reader, "BEGIN", 1)
+            self._reader = self._thread("reader", reader, "BEGIN", 1, InFlight())
             await self._reader.start()
-            await self._write(partial(claiming.resume, now=_now()))
+            self._numbers = await self._write(Numbers)
         except BaseException:
             await self.close()
             raise
+        if self._retention is not None:
+            self._housekeeping = asyncio.create_task(keep_house(self, self._retention), name="housekeeping")
 
-    def _thread(self, name: str, session: Any, begin: str, most: int) -> DatabaseThread:
+    def _thread(self, name: str, session: Any, begin: str, most: int, memory: InFlight) -> DatabaseThread:
         return DatabaseThread(
             partial(session, self._path),
             path=self._path,
@@ -91,10 +127,15 @@ class SQLiteJournal:
             begin=begin,
             most=most,
             changed=self._note_change,
+            memory=memory,
         )
 
     async def close(self) -> None:
         """Finish what is asked for already, and let go of the file."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.wait([self._housekeeping])
+            self._housekeeping = None
         if self._reader is not None:
             await self._reader.stop()
             self._reader = None
@@ -108,11 +149,23 @@ class SQLiteJournal:
         work: Callable[[Lanes], T],
         *,
         changes: bool = False,
-        undo: Callable[[T], Work[Any]] | None = None,
+        undo: Callable[[T], Callable[[Lanes], Any]] | None = None,
     ) -> T:
         if self._writer is None:
             raise self._closed()
-        return await self._writer.ask(_job(work), changes=changes, undo=undo)
+        take_back = None if undo is None else lambda result: self._job(undo(result))
+        return await self._writer.ask(self._job(work), changes=changes, undo=take_back)
+
+    def _job(self, work: Callable[[Lanes], T]) -> Work[T]:
+        """Make a job of something that is done with lanes."""
+
+        def job(connection: sqlite3.Connection) -> T:
+            lanes = Lanes(connection, self._in_flight)
+            result = work(lanes)
+            lanes.finish()
+            return result
+
+        return job
 
     async def _read(self, work: Work[T]) -> T:
         if self._reader is None:
@@ -126,7 +179,26 @@ class SQLiteJournal:
 
     async def append(self, receipts: Sequence[Receipt]) -> list[Appended]:
         """Write received messages down; see ``Journal.append``."""
-        return await self._write(partial(writing.append, receipts=tuple(receipts)), changes=True)
+        if self._writer is None:
+            raise self._closed()
+        return await self._writer.ask_together(self._append, [writing.prepare(one) for one in receipts])
+
+    def _append_all(
+        self, connection: sqlite3.Connection, brought: Sequence[list[Prepared]]
+    ) -> list[list[Appended]]:
+        """Write down what several callers brought, for each its answers."""
+        self._room.check(connection)
+        receipts = [one for several in brought for one in several]
+        answers = iter(
+            self._job(partial(writing.append, numbers=self._known_numbers, receipts=receipts))(connection)
+        )
+        return [[next(answers) for _ in several] for several in brought]
+
+    @property
+    def _known_numbers(self) -> Numbers:
+        if self._numbers is None:
+            raise self._closed()
+        return self._numbers
 
     async def remember(self, facts: Sequence[Fact]) -> None:
         """Write facts down; see ``Journal.remember``."""
@@ -141,7 +213,14 @@ class SQLiteJournal:
     # --- the way out -------------------------------------------------------------------------------------
 
     async def claim(
-        self, *, limit: int, now: datetime, lease_seconds: float, handlers: Collection[str]
+        self,
+        *,
+        limit: int,
+        now: datetime,
+        lease_seconds: float,
+        handlers: Collection[str],
+        since: datetime | None = None,
+        coalesce: Collection[str] = (),
     ) -> list[Delivery]:
         """Take ready deliveries; see ``Journal.claim``."""
         names = frozenset(handlers)
@@ -152,11 +231,14 @@ class SQLiteJournal:
             now=stamp(now),
             until=stamp(now + timedelta(seconds=lease_seconds)),
             handlers=names,
+            since=-(2**62) if since is None else stamp(since),
+            coalesce=frozenset(coalesce),
         )
-        answer: tuple[list[Delivery], int | None]
+        answer: tuple[list[Delivery], int | None, list[str]]
         answer = await self._write(work, undo=partial(_release, now=stamp(now)))
-        claimed, next_due = answer
+        claimed, next_due, closed = answer
         self._next_due = None if next_due is None else moment(next_due)
+        self._superseded += closed
         return claimed
 
     async def extend(self, deliveries: Sequence[Delivery], *, now: datetime, lease_seconds: float) -> None:
@@ -167,7 +249,9 @@ class SQLiteJournal:
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries; see ``Journal.settle``."""
         work = partial(claiming.settle, verdicts=tuple(verdicts), now=stamp(now))
-        return await self._write(work, changes=True)
+        closed = await self._write(work, changes=True)
+        superseded, self._superseded = self._superseded, []
+        return [*superseded, *closed]
 
     async def unpark(self, on: str) -> int:
         """Set free what is parked on this."""
@@ -177,23 +261,123 @@ class SQLiteJournal:
 
     async def replay(self, query: Query, *, now: datetime) -> int:
         """Make dead letters pending again; see ``Journal.replay``."""
-        return await self._write(partial(claiming.replay, query=query, now=stamp(now)), changes=True)
+        return await self._write(partial(people.replay, query=query, now=stamp(now)), changes=True)
 
     async def discard(self, query: Query, *, reason: str, now: datetime) -> int:
         """Put dead letters away for good."""
-        return await self._write(partial(claiming.discard, query=query, reason=reason, now=stamp(now)))
+        return await self._write(partial(people.discard, query=query, reason=reason, now=stamp(now)))
+
+    async def amend(self, message_id: str, reading: Receipt, *, now: datetime) -> Amended:
+        """Put a message's new reading in the place of the old one; see ``Journal.amend``."""
+        work = partial(
+            amending.amend,
+            numbers=self._known_numbers,
+            message_id=message_id,
+            one=writing.prepare(reading),
+            now=stamp(now),
+        )
+        return await self._write(work, changes=True)
 
     async def search(self, query: Query) -> list[Entry]:
-        """Find deliveries and unreadable messages, oldest first."""
-        return await self._read(partial(reading.search, query=query))
+        """Find deliveries and unreadable messages; see ``Journal.search``."""
+        return await self._read(partial(reading.search, query=query, flying=self._in_flight.seqs()))
+
+    async def groups(self, query: Query) -> list[DeadGroup]:
+        """Give the dead letters by their cause; see ``Journal.groups``."""
+        return await self._read(partial(reading.groups, query=query))
 
     async def raw(self, message_id: str) -> RawRecord | None:
-        """Give the bytes of a message that is not done yet, or that is dead."""
+        """Give the bytes of a message that was not pruned yet."""
         return await self._read(partial(reading.raw, message_id=message_id))
 
     async def stats(self) -> Stats:
         """Give the sums."""
-        return await self._read(reading.stats)
+        return await self._read(partial(reading.stats, flying=self._in_flight.seqs()))
+
+    async def ledger(self) -> Ledger:
+        """Give the books; see ``Journal.ledger``."""
+        return await self._read(partial(reading.ledger, flying=self._in_flight.seqs()))
+
+    # --- notes and holds ---------------------------------------------------------------------------------
+
+    async def put_note(self, name: str, value: Any) -> None:
+        """Keep a small note; None removes it."""
+        stored = None if value is None else json.dumps(value)
+        await self._write(partial(people.put_note, name=name, value=stored))
+
+    async def notes(self, prefix: str = "") -> Mapping[str, Any]:
+        """Give the notes whose names begin so."""
+        return await self._write(partial(people.notes, prefix=prefix))
+
+    async def holds(self) -> Mapping[str, Hold]:
+        """Give the destinations that are left alone."""
+        return await self._write(people.holds)
+
+    async def hold(self, destination: str, hold: Hold | None) -> None:
+        """Leave a destination alone, or not any more."""
+        await self._write(partial(people.hold, destination=destination, hold=hold), changes=True)
+
+    async def try_probe(self, destination: str, *, now: datetime, lease_seconds: float) -> bool:
+        """Ask to be the one that probes; see ``Journal.try_probe``."""
+        until = stamp(now + timedelta(seconds=lease_seconds))
+        return await self._write(
+            partial(people.try_probe, destination=destination, now=stamp(now), until=until)
+        )
+
+    # --- the file ----------------------------------------------------------------------------------------
+
+    async def prune(
+        self,
+        *,
+        done_before: datetime,
+        facts_before: datetime | None = None,
+        ids_before: datetime | None = None,
+    ) -> int:
+        """Remove what is done, slice by slice; see ``Journal.prune``."""
+        number = await self._prune(pruning.prune_done, done_before)
+        if facts_before is not None:
+            await self._write(partial(pruning.prune_facts, before=stamp(facts_before)))
+        if ids_before is not None:
+            await self._prune(pruning.prune_ids, ids_before)
+        return number
+
+    async def _prune(self, work: Callable[..., pruning.Slice], before: datetime) -> int:
+        number, after = 0, 0
+        while True:
+            removed, last = await self._write(partial(work, after=after, before=stamp(before)))
+            number += removed
+            if last is None:
+                return number
+            after = last
+
+    async def health(self) -> Health:
+        """Give what the file takes, what it may take, and how far back it goes."""
+        open_since, dead_since, since = await self._read(reading.oldest)
+        return await self._read(
+            partial(self._room.health, oldest_open=open_since, oldest_dead=dead_since, oldest=since)
+        )
+
+    async def check(self) -> list[str]:
+        """Read the whole file and recount the books, beside the work of others.
+
+        Returns:
+            What is wrong, a line for each; nothing when all is well.
+
+        Raises:
+            JournalError: the file can't be read.
+        """
+        return await asyncio.to_thread(check, self._path)
+
+    async def backup(self, target: str | os.PathLike[str]) -> None:
+        """Copy the journal as it is now into another file, beside the work of others.
+
+        Args:
+            target: where to; there must be no such file yet. It appears when it is complete.
+
+        Raises:
+            JournalError: it can't be written, or is there already.
+        """
+        await asyncio.to_thread(backup, self._path, Path(target))
 
     # --- waiting -----------------------------------------------------------------------------------------
 
@@ -223,22 +407,10 @@ class SQLiteJournal:
             self._round_over = True
 
 
-def _job(work: Callable[[Lanes], T]) -> Work[T]:
-    """Make a job of something that is done with lanes."""
-
-    def job(connection: sqlite3.Connection) -> T:
-        lanes = Lanes(connection)
-        result = work(lanes)
-        lanes.finish()
-        return result
-
-    return job
-
-
-def _release(claimed: tuple[list[Delivery], int | None], now: int) -> Work[Any]:
+def _release(claimed: tuple[list[Delivery], int | None, list[str]], now: int) -> Callable[[Lanes], Any]:
     """Give back what was claimed for somebody who is gone."""
     verdicts = [Release(delivery) for delivery in claimed[0]]
-    return _job(partial(claiming.settle, verdicts=verdicts, now=now))
+    return partial(claiming.settle, verdicts=verdicts, now=now)
 
 
 def _now() -> int:

@@ -1,26 +1,30 @@
-"""Claims and verdicts in the journal in SQLite, and what people decide about dead letters."""
+"""Claims and verdicts in the journal in SQLite."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from itertools import takewhile
+from typing import Any, Final, NamedTuple
 
+from pywats_events.journal.fates import Fate
 from pywats_events.journal.records import (
+    SUPERSEDED,
     Bury,
     Completed,
     Delivery,
-    DeliveryState,
     Park,
-    Query,
     Release,
     RetryAt,
     Verdict,
 )
-from pywats_events.journal.sqlite_lanes import DEAD, DISCARDED, IN_FLIGHT, PARKED, PENDING, WAITING, Lanes
-from pywats_events.journal.sqlite_reading import found_dead
-from pywats_events.journal.sqlite_schema import CODES
+from pywats_events.journal.sqlite_in_flight import Held
+from pywats_events.journal.sqlite_lanes import DEAD, DONE, DROPPED, PARKED, PENDING, WAITING, Lanes
+from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
 from pywats_events.journal.sqlite_values import (
+    Text,
     event_of,
+    fingerprint_of,
     moment,
     one_more,
     stamp,
@@ -29,148 +33,242 @@ from pywats_events.journal.sqlite_values import (
     untext,
 )
 
-DONE: Final = CODES[DeliveryState.DONE]
-DROPPED: Final = CODES[DeliveryState.DROPPED]
+_READY: Final = """
+    SELECT first_seen, seq, handler, key FROM deliveries
+    WHERE handler = ? AND ready = 1 AND first_seen >= ? ORDER BY first_seen, seq LIMIT ?
+"""
+_CHOSEN: Final = """
+    SELECT seq, handler, key, tries, attempts, first_seen, event, message, coalesce(parts, 1),
+        coalesce(transport, ''), document
+    FROM deliveries JOIN events ON pk = event LEFT JOIN messages ON id = message
+    WHERE seq IN ({rows})
+""".replace("ON id = message", "ON messages.id = message")
+_SETTLE: Final = """
+    UPDATE deliveries SET ready = 0, state = said.column2, due = said.column3, tries = said.column4,
+        attempts = said.column5, error = coalesce(said.column6, error),
+        reason = coalesce(said.column7, reason), rule = said.column8, detail = said.column9,
+        fingerprint = said.column10, changed = said.column11
+    FROM ({rows}) AS said WHERE seq = said.column1
+"""
+#: Most deliveries of one lane that a claim puts away as superseded in one go.
+_PUT_AWAY: Final = 1000
 
 
-def resume(lanes: Lanes, now: int) -> None:
-    """Make pending what a process that is gone had in flight: nobody else can have it."""
-    rows = lanes.db.execute("SELECT seq FROM deliveries WHERE state = 1 ORDER BY seq").fetchall()
-    lanes.free([seq for (seq,) in rows], now)
+class Ready(NamedTuple):
+    """A delivery that may be claimed; they sort oldest first."""
+
+    first_seen: int
+    seq: int
+    handler: Text
+    key: Text | None
 
 
 def claim(
-    lanes: Lanes, *, limit: int, now: int, until: int, handlers: Collection[str]
-) -> tuple[list[Delivery], int | None]:
-    """Take what is ready; give it, and the next time at which something is due."""
+    lanes: Lanes,
+    *,
+    limit: int,
+    now: int,
+    until: int,
+    handlers: Collection[str],
+    since: int = 0,
+    coalesce: Collection[str] = (),
+) -> tuple[list[Delivery], int | None, list[str]]:
+    """Take what is ready.
+
+    Returns:
+        What is given, the next time at which something is due, and the events that were closed on the way.
+    """
+    for held in lanes.in_flight.expired(now):
+        lanes.in_flight.drop(held)
     due = lanes.db.execute("SELECT seq FROM deliveries WHERE due IS NOT NULL AND due <= ?", (now,)).fetchall()
-    lanes.free(sorted(seq for (seq,) in due), now)
+    lanes.free([seq for (seq,) in due], now)
+    newest_only = set(map(text, coalesce))
     claimed: list[Delivery] = []
-    while seqs := _ready(lanes, limit - len(claimed), handlers):
-        taken = [_take(lanes, seq, now, until) for seq in seqs]
-        claimed += [delivery for delivery in taken if delivery is not None]
-        if None not in taken:
+    closed: list[str] = []
+    while chosen := _ready(lanes, limit - len(claimed), handlers, since):
+        needless = _needless(lanes, [one for one in chosen if one.handler in newest_only])
+        if needless:  # the turn is that of others now
+            closed += [name for head, rows in needless for name in _drop(lanes, head, rows, now)]
+            continue
+        taken = _take(lanes, chosen, now, until)
+        claimed += taken
+        if len(taken) == len(chosen):
             break
     ((next_due,),) = lanes.db.execute("SELECT min(due) FROM deliveries WHERE due IS NOT NULL").fetchall()
-    return claimed, next_due
+    ends = [at for at in (next_due, lanes.in_flight.next_end) if at is not None]
+    return claimed, min(ends, default=None), closed
 
 
-def _ready(lanes: Lanes, limit: int, handlers: Collection[str]) -> list[int]:
-    seqs: list[int] = []
-    for handler in set(handlers):
+def _ready(lanes: Lanes, limit: int, handlers: Collection[str], since: int) -> list[Ready]:
+    if limit <= 0:
+        return []
+    flying = lanes.in_flight
+    found: list[Ready] = []
+    for handler in set(map(text, handlers)):
+        # those in flight stand in the file as ready
+        most = limit + flying.count(handler)
+        rows = lanes.db.execute(_READY, (handler, since, most)).fetchall()
+        found += [Ready(*row) for row in rows if not flying.is_busy(row[2], row[3])]
+    found.sort()
+    return found[:limit]
+
+
+def _needless(lanes: Lanes, heads: Sequence[Ready]) -> list[tuple[Ready, list[tuple[int, int, int | None]]]]:
+    """Give the first deliveries of these lanes that later ones make needless: number, event, message."""
+    found: list[tuple[Ready, list[tuple[int, int, int | None]]]] = []
+    for head in heads:
         rows = lanes.db.execute(
-            "SELECT seq FROM deliveries WHERE handler = ? AND ready = 1 ORDER BY seq LIMIT ?",
-            (text(handler), limit),
+            """
+            SELECT seq, event, message, event_type, state FROM deliveries
+            WHERE handler = ? AND key = ? AND state < 4 ORDER BY seq LIMIT ?
+            """,
+            (head.handler, head.key, _PUT_AWAY),
+        ).fetchall()
+        newest = {kind: seq for seq, _event, _message, kind, state in rows if state == PENDING}
+        needless = list(
+            takewhile(lambda row: row[4] == PENDING and newest[row[3]] != row[0], rows)  # noqa: B023  # used at once
         )
-        seqs += [seq for (seq,) in rows.fetchall()]
-    return sorted(seqs)[:limit]
+        if needless:
+            found.append((head, [(seq, event, message) for seq, event, message, _kind, _state in needless]))
+    return found
 
 
-def _take(lanes: Lanes, seq: int, now: int, until: int) -> Delivery | None:
-    ((handler, key, tries, claim_number, first_seen, stored),) = lanes.db.execute(
+def _drop(lanes: Lanes, head: Ready, needless: Sequence[tuple[int, int, int | None]], now: int) -> list[str]:
+    lanes.db.execute(
         """
-        SELECT handler, key, tries, claim, first_seen, document
-        FROM deliveries JOIN events ON pk = event WHERE seq = ?
+        UPDATE deliveries SET state = ?, ready = 0, rule = ?, changed = ?
+        WHERE seq IN (SELECT value FROM json_each(?))
         """,
-        (seq,),
-    ).fetchall()
-    event = event_of(stored)
-    if event is None:
-        why = "its event can't be read from the journal any more"
-        _set(lanes, seq, state=DEAD, ready=0, changed=now, error="EventFormatError", reason=why)
-        lanes.move(handler, PENDING, DEAD)
-        lanes.offer(handler, key)
-        return None
-    _set(lanes, seq, state=IN_FLIGHT, ready=0, claim=claim_number + 1, due=until, changed=now)
-    lanes.move(handler, PENDING, IN_FLIGHT)
-    return Delivery(str(seq), event, untext(handler), tries, moment(first_seen), claim_number + 1)
+        (DROPPED, SUPERSEDED, now, json.dumps([seq for seq, _event, _message in needless])),
+    )
+    lanes.move(head.handler, PENDING, DROPPED, len(needless))
+    lanes.offer([(head.handler, head.key)])
+    messages = [message for _seq, _event, message in needless]
+    for _ in range(messages.count(None)):
+        lanes.move_fate("", Fate.WAITING, Fate.DROPPED)
+    _move_messages(lanes, {message for message in messages if message is not None})
+    return _closed(lanes, {event for _seq, event, _message in needless})
 
 
-def _set(lanes: Lanes, seq: int, **columns: Any) -> None:
-    names = ", ".join(f"{name} = ?" for name in columns)
-    lanes.db.execute(f"UPDATE deliveries SET {names} WHERE seq = ?", (*columns.values(), seq))  # noqa: S608  # names of ours
+def _move_messages(lanes: Lanes, messages: Collection[int]) -> None:
+    """Note what became of messages that waited until now."""
+    for transport, fate in lanes.fates(messages).values():
+        lanes.move_fate(transport, Fate.WAITING, fate)
+
+
+def _closed(lanes: Lanes, events: Collection[int]) -> list[str]:
+    rows = found_in_sets(
+        lanes.db,
+        """
+        SELECT id FROM events WHERE pk IN ({rows})
+        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = pk AND +state < 4)
+        """,
+        [(event,) for event in events],
+    )
+    return [untext(name) for (name,) in rows]
+
+
+def _take(lanes: Lanes, chosen: Sequence[Ready], now: int, until: int) -> list[Delivery]:
+    rows = found_in_sets(lanes.db, _CHOSEN, [(one.seq,) for one in chosen])
+    claimed: list[Delivery] = []
+    for seq, handler, key, tries, attempts, first_seen, event_pk, message, parts, transport, stored in rows:
+        is_alone = parts == 1
+        held = Held(
+            seq, lanes.in_flight.next_claim(), until, handler, key, event_pk, message, transport, is_alone,
+            tries, attempts,
+        )  # fmt: skip
+        lanes.in_flight.take(held)
+        event = event_of(stored)
+        if event is None:
+            _bury_what_cannot_be_read(lanes, held, now)
+        else:
+            claimed.append(Delivery(str(seq), event, untext(handler), tries, moment(first_seen), held.claim))
+    order = {one.seq: place for place, one in enumerate(chosen)}
+    claimed.sort(key=lambda delivery: order[int(delivery.id)])
+    return claimed
+
+
+def _bury_what_cannot_be_read(lanes: Lanes, held: Held, now: int) -> None:
+    reason = "its event can't be read from the journal any more"
+    error = "EventFormatError"
+    row = (
+        held.seq, DEAD, None, held.tries, held.attempts, error, reason, None, None,
+        fingerprint_of(held.handler, error, reason), now,
+    )  # fmt: skip
+    _settle(lanes, [(held, row)])
 
 
 def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
     """Keep claims that still hold for longer."""
-    lanes.db.executemany(
-        "UPDATE deliveries SET due = ? WHERE seq = ? AND state = 1 AND claim = ?",
-        [(until, int(delivery.id), delivery.claim) for delivery in deliveries],
-    )
+    for delivery in deliveries:
+        held = lanes.in_flight.get(int(delivery.id))
+        if held is not None and held.claim == delivery.claim:
+            held.until = until
 
 
 def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
     """Write down what became of claims that still hold; give the events that are closed by it."""
-    return [verdict.delivery.event.id for verdict in verdicts if _settle(lanes, verdict, now)]
+    settled: list[tuple[Held, Row]] = []
+    events: dict[int, str] = {}
+    unsure: set[int] = set()
+    for verdict in verdicts:
+        seq = int(verdict.delivery.id)
+        held = lanes.in_flight.get(seq)
+        if held is None or held.claim != verdict.delivery.claim:
+            continue  # its lease ended and another worker has it, or had it
+        if isinstance(verdict, Release):
+            lanes.in_flight.drop(held)
+            continue
+        settled.append((held, (seq, *_said(verdict, held, now), now)))
+        lanes.in_flight.drop(held)
+        if isinstance(verdict, Park):
+            lanes.db.executemany(
+                "INSERT OR IGNORE INTO parked (name, delivery, place) VALUES (?, ?, ?)",
+                [(text(name), seq, place) for place, name in enumerate(verdict.on)],
+            )
+        if isinstance(verdict, Completed | Bury):
+            events[held.event] = verdict.delivery.event.id
+            if not held.is_alone:
+                unsure.add(held.event)
+    _write(lanes, settled)
+    over = set(_closed(lanes, unsure)) if unsure else set()
+    return [name for event, name in events.items() if event not in unsure or name in over]
 
 
-def _settle(lanes: Lanes, verdict: Verdict, now: int) -> bool:
-    seq = int(verdict.delivery.id)
-    found = lanes.db.execute(
-        """
-        SELECT handler, key, event, message, tries, attempts
-        FROM deliveries WHERE seq = ? AND state = 1 AND claim = ?
-        """,
-        (seq, verdict.delivery.claim),
-    ).fetchall()
-    if not found:
-        return False  # its lease ended and another worker has it, or had it
-    ((handler, key, event, message, tries, attempts),) = found
-    columns = _columns(verdict, now, tries, attempts)
-    _set(lanes, seq, **{"due": None, "changed": now, **columns})
-    if isinstance(verdict, Park):
-        lanes.db.executemany(
-            "INSERT OR IGNORE INTO parked (name, delivery, place) VALUES (?, ?, ?)",
-            [(text(name), seq, place) for place, name in enumerate(verdict.on)],
-        )
-    state = columns["state"]
-    lanes.move(handler, IN_FLIGHT, state)
-    lanes.offer(handler, key)  # the next one, or an older one that was replayed meanwhile
-    if state in (DONE, DROPPED):
-        lanes.drop_raw(message)
-    return state in (DONE, DROPPED, DEAD) and not _is_open(lanes, event)
+def _settle(lanes: Lanes, settled: Sequence[tuple[Held, Row]]) -> None:
+    for held, _row in settled:
+        lanes.in_flight.drop(held)
+    _write(lanes, settled)
 
 
-def _columns(verdict: Verdict, now: int, tries: int, attempts: str | None) -> dict[str, Any]:
+def _write(lanes: Lanes, settled: Sequence[tuple[Held, Row]]) -> None:
+    in_sets(lanes.db, _SETTLE, [row for _held, row in settled])
+    unsure: set[int] = set()
+    for held, (_seq, state, *_rest) in settled:
+        lanes.move(held.handler, PENDING, state)
+        if held.is_alone:
+            lanes.alone(PENDING, state, held.transport)
+        elif held.message is not None:
+            unsure.add(held.message)
+    # the next one of each lane, if this one leaves it
+    lanes.offer([(held.handler, held.key) for held, (_seq, state, *_rest) in settled if state >= DONE])
+    _move_messages(lanes, unsure)
+
+
+def _said(verdict: Completed | RetryAt | Park | Bury, held: Held, now: int) -> tuple[Any, ...]:
+    """Give state, due, tries, attempts, error, reason, rule, detail and fingerprint."""
     match verdict:
         case Completed(detail=detail, rule=rule):
             said = to_json(detail) if detail else None
-            return {"state": DROPPED if rule else DONE, "detail": said, "rule": text(rule)}
-        case Release():
-            return {"state": PENDING}
-        case Park(until=until):
-            columns: dict[str, Any] = {"state": PARKED, "due": None if until is None else stamp(until)}
-        case RetryAt(at=at):
-            columns = {"state": WAITING, "due": stamp(at)}
-        case Bury():
-            columns = {"state": DEAD}
-    if not isinstance(verdict, Park):
-        columns["tries"] = tries + 1
-        columns["attempts"] = one_more(attempts, now, verdict.error, verdict.reason)
-    return {**columns, "error": text(verdict.error), "reason": text(verdict.reason)}
-
-
-def _is_open(lanes: Lanes, event: int) -> bool:
-    found = lanes.db.execute("SELECT 1 FROM deliveries WHERE event = ? AND +state < 4 LIMIT 1", (event,))
-    return bool(found.fetchall())
-
-
-def replay(lanes: Lanes, query: Query, now: int) -> int:
-    """Make dead letters pending again, each in its place."""
-    rows = [row for row in found_dead(lanes.db, query) if row.has_event]
-    for row in rows:
-        lanes.withdraw(row.handler, row.key)
-        _set(lanes, row.seq, state=PENDING, tries=0, error=None, reason=None, changed=now)
-        lanes.move(row.handler, DEAD, PENDING)
-        lanes.offer(row.handler, row.key)
-    return len(rows)
-
-
-def discard(lanes: Lanes, query: Query, reason: str, now: int) -> int:
-    """Put dead letters away for good."""
-    rows = found_dead(lanes.db, query)
-    for row in rows:
-        _set(lanes, row.seq, state=DISCARDED, rule=text(reason), changed=now)
-        lanes.move(row.handler, DEAD, DISCARDED)
-        lanes.drop_raw(row.message)
-    return len(rows)
+            state = DROPPED if rule else DONE
+            return state, None, held.tries, held.attempts, None, None, text(rule), said, None
+        case Park(until=until, error=error, reason=reason):
+            due = None if until is None else stamp(until)
+            return PARKED, due, held.tries, held.attempts, text(error), text(reason), None, None, None
+        case RetryAt(at=at, error=error, reason=reason):
+            state, due = WAITING, stamp(at)
+        case Bury(error=error, reason=reason):
+            state, due = DEAD, None
+    attempts = one_more(held.attempts, now, error, reason)
+    cause = fingerprint_of(held.handler, error, reason)
+    return state, due, held.tries + 1, attempts, text(error), text(reason), None, None, cause

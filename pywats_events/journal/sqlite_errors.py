@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from pywats_events.journal.interface import JournalError
+from pywats_events.journal.interface import JournalError, JournalFull
 
 _DAMAGED: Final = (
     "the file is damaged; stop the bridge, keep a copy of it, and put a backup in its place or move it away "
@@ -47,6 +47,7 @@ def explain(error: Exception, path: Path) -> Exception:
     if not isinstance(error, sqlite3.Error) or isinstance(error, _OF_THE_DATA):
         return error
     advice = _ADVICE.get(primary_code(error), "see what SQLite says, and the disk that the file is on")
-    explained = JournalError(f"journal {path}: {error}: {advice}")
+    kind = JournalFull if primary_code(error) == sqlite3.SQLITE_FULL else JournalError
+    explained = kind(f"journal {path}: {error}: {advice}")
     explained.__cause__ = error
     return explained

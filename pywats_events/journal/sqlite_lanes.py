@@ -1,32 +1,60 @@
-"""States of deliveries in SQLite, and the order of each handler and key."""
+"""States of deliveries in SQLite, the order of each handler and key, and the sums."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
+from pywats_events.journal.fates import Fate, fate_of
 from pywats_events.journal.records import DeliveryState
-from pywats_events.journal.sqlite_schema import CODES
+from pywats_events.journal.sqlite_in_flight import InFlight
+from pywats_events.journal.sqlite_schema import CODES, STATES
+from pywats_events.journal.sqlite_sets import found_in_sets, in_sets
 from pywats_events.journal.sqlite_values import Text
 
 PENDING: Final = CODES[DeliveryState.PENDING]
-IN_FLIGHT: Final = CODES[DeliveryState.IN_FLIGHT]
 WAITING: Final = CODES[DeliveryState.WAITING]
 PARKED: Final = CODES[DeliveryState.PARKED]
+DONE: Final = CODES[DeliveryState.DONE]
+DROPPED: Final = CODES[DeliveryState.DROPPED]
 DEAD: Final = CODES[DeliveryState.DEAD]
 DISCARDED: Final = CODES[DeliveryState.DISCARDED]
+
+_TALLY: Final = """
+    INSERT INTO tally {rows} ON CONFLICT DO UPDATE SET number = number + excluded.number
+"""
+_COUNTERS: Final = """
+    INSERT INTO counters {rows} ON CONFLICT DO UPDATE SET number = number + excluded.number
+"""
+_OFFER: Final = """
+    UPDATE deliveries SET ready = 1 WHERE state = 0 AND ready = 0 AND seq IN (
+        SELECT (
+            SELECT seq FROM deliveries WHERE handler = lane.column1 AND key = lane.column2 AND state < 4
+            ORDER BY seq LIMIT 1
+        ) FROM ({rows}) AS lane
+    )
+"""
+_FREE: Final = """
+    UPDATE deliveries SET state = 0, due = NULL, changed = ? WHERE seq IN (SELECT value FROM json_each(?))
+"""
 
 
 class Lanes:
     """What every change to the tables goes through, so that lanes and sums stay true.
 
-    One for each job. The sums are written when the job ends: call ``finish``.
+    One for each piece of work. The sums are written at its end: call ``finish``.
+
+    Attributes:
+        db: the connection, in a transaction.
+        in_flight: what is claimed; in the file it is pending.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.db = connection
+    def __init__(self, db: sqlite3.Connection, in_flight: InFlight) -> None:
+        self.db = db
+        self.in_flight = in_flight
         self._tally: Counter[tuple[Text, int]] = Counter()
         self._counters: Counter[tuple[str, Text]] = Counter()
 
@@ -36,41 +64,47 @@ class Lanes:
         """Count deliveries of a handler in a state."""
         self._tally[handler, state] += number
 
-    def count(self, name: str, transport: Text, number: int) -> None:
+    def count(self, name: str, transport: Text, number: int = 1) -> None:
         """Count what came in."""
         self._counters[name, transport] += number
 
     def finish(self) -> None:
         """Write the sums down."""
-        self.db.executemany(
-            "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
-            [(*key, number) for key, number in self._tally.items() if number],
+        in_sets(self.db, _TALLY, [(*key, number) for key, number in self._tally.items() if number])
+        in_sets(self.db, _COUNTERS, [(*key, number) for key, number in self._counters.items() if number])
+
+    def move(self, handler: Text, before: int, after: int, number: int = 1) -> None:
+        """Note that deliveries have changed their state."""
+        self.tally(handler, before, -number)
+        self.tally(handler, after, number)
+
+    def move_fate(self, transport: Text, before: Fate, after: Fate) -> None:
+        """Note that a message has another fate."""
+        if before is not after:
+            self.count(before, transport, -1)
+            self.count(after, transport)
+
+    def fates(self, messages: Collection[int]) -> dict[int, tuple[Text, Fate]]:
+        """Give transport and fate of messages that are kept, by what their deliveries are now."""
+        rows = found_in_sets(
+            self.db,
+            """
+            SELECT id, transport, (SELECT group_concat(DISTINCT state) FROM deliveries WHERE message = id)
+            FROM messages WHERE id IN ({rows})
+            """,
+            [(message,) for message in messages],
         )
-        self.db.executemany(
-            "INSERT INTO counters VALUES (?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET number = number + excluded.number",
-            [(*key, number) for key, number in self._counters.items() if number],
-        )
+        return {message: (transport, _fate(states)) for message, transport, states in rows}
+
+    def alone(self, before: int, after: int, transport: Text) -> None:
+        """Note that the only delivery of a message has changed its state."""
+        self.move_fate(transport, fate_of([STATES[before]]), fate_of([STATES[after]]))
 
     # --- lanes -------------------------------------------------------------------------------------------
 
-    def move(self, handler: Text, before: int, after: int) -> None:
-        """Note that a delivery has changed its state."""
-        self.tally(handler, before, -1)
-        self.tally(handler, after)
-
-    def offer(self, handler: Text, key: Text | None) -> None:
-        """Make the oldest open delivery of a lane claimable, if it is pending and none is in flight."""
-        self.db.execute(
-            """
-            UPDATE deliveries SET ready = 1
-            WHERE seq = (
-                SELECT seq FROM deliveries WHERE handler = ?1 AND key = ?2 AND state < 4 ORDER BY seq LIMIT 1
-            ) AND state = 0 AND ready = 0
-            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE handler = ?1 AND key = ?2 AND state = 1)
-            """,
-            (handler, key),
-        )
+    def offer(self, lanes: Collection[tuple[Text, Text | None]]) -> None:
+        """Make the oldest open delivery of each lane claimable, if it is pending."""
+        in_sets(self.db, _OFFER, list(lanes))
 
     def withdraw(self, handler: Text, key: Text | None) -> None:
         """Make the oldest open delivery of a lane not claimable: an older one comes back."""
@@ -85,31 +119,26 @@ class Lanes:
         )
 
     def free(self, seqs: Iterable[int], now: int) -> int:
-        """Make deliveries that wait, are parked or in flight pending; give their number."""
-        number = 0
-        for seq in seqs:
-            handler, key, state = self.db.execute(
-                "SELECT handler, key, state FROM deliveries WHERE seq = ?", (seq,)
-            ).fetchone()
-            if state == PARKED:
-                self.db.execute("DELETE FROM parked WHERE delivery = ?", (seq,))
-            self.db.execute(
-                "UPDATE deliveries SET state = 0, due = NULL, changed = ? WHERE seq = ?", (now, seq)
-            )
+        """Make deliveries that wait or are parked pending; give their number."""
+        given = json.dumps(sorted(seqs))
+        if given == "[]":
+            return 0
+        rows = self.db.execute(
+            "SELECT handler, key, state FROM deliveries WHERE seq IN (SELECT value FROM json_each(?))",
+            (given,),
+        ).fetchall()
+        self.db.execute("DELETE FROM parked WHERE delivery IN (SELECT value FROM json_each(?))", (given,))
+        self.db.execute(_FREE, (now, given))
+        for handler, _key, state in rows:
             self.move(handler, state, PENDING)
-            self.offer(handler, key)
-            number += 1
-        return number
+        self.offer({(handler, key) for handler, key, _state in rows})
+        return len(rows)
 
     def free_parked(self, name: Text, now: int) -> int:
         """Set free what is parked on this; give its number."""
-        rows = self.db.execute("SELECT delivery FROM parked WHERE name = ? ORDER BY delivery", (name,))
-        return self.free([seq for (seq,) in rows.fetchall()], now)
+        rows = self.db.execute("SELECT delivery FROM parked WHERE name = ?", (name,)).fetchall()
+        return self.free([seq for (seq,) in rows], now)
 
-    def drop_raw(self, message: int | None) -> None:
-        """Note that a delivery needs its message's bytes no more; they go with the last one."""
-        if message is None:
-            return
-        last = self.db.execute("DELETE FROM messages WHERE id = ? AND users <= 1", (message,))
-        if not last.rowcount:
-            self.db.execute("UPDATE messages SET users = users - 1 WHERE id = ?", (message,))
+
+def _fate(states: str | None) -> Fate:
+    return fate_of(STATES[int(code)] for code in states.split(",")) if states else Fate.DROPPED

@@ -11,13 +11,15 @@ from typing import Final
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.records import DeliveryState
 from pywats_events.journal.sqlite_errors import explain, primary_code
-from pywats_events.journal.sqlite_values import casefold
+from pywats_events.journal.sqlite_values import casefold, fingerprint_of
 
 #: Says that a SQLite file is a journal, so that no other program's data are taken for one.
 APPLICATION_ID: Final = 0x70774A4C
 #: Oldest SQLite that knows every statement used here (RETURNING).
 OLDEST_SQLITE: Final = (3, 35, 0)
 BUSY_TIMEOUT_MS: Final = 5000
+#: Statements that stay prepared.
+_STATEMENTS: Final = 512
 
 #: States as they are stored. The file keeps these numbers for ever; those below 4 are open.
 STATES: Final = (
@@ -35,9 +37,9 @@ CODES: Final = {state: code for code, state in enumerate(STATES)}
 #: Statements that lead from each version to the next. Only ever add to the end.
 #:
 #: Times are microseconds since 1970, UTC. ``deliveries.ready`` is 1 for what may be claimed: the oldest open
-#: one of its handler and key, when it is pending and none of them is in flight; it is kept exact at every
-#: change, so that a claim reads just what it gives. ``deliveries.message`` is no foreign key: bytes go when
-#: nobody needs them, the row stays.
+#: one of its handler and key, when it is pending; it is kept exact at every change, so that a claim reads
+#: just what it gives. What is in flight stands as pending. ``deliveries.message`` is no foreign key: it also
+#: names messages that version 1 has removed. An event without deliveries is kept as its id alone.
 MIGRATIONS: Final = (
     (
         """
@@ -124,6 +126,100 @@ MIGRATIONS: Final = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        # claims are kept in memory
+        "UPDATE deliveries SET state = 0, due = NULL WHERE state = 1",
+        """
+        INSERT INTO tally SELECT handler, 0, number FROM tally WHERE state = 1
+        ON CONFLICT DO UPDATE SET number = number + excluded.number
+        """,
+        "DELETE FROM tally WHERE state = 1",
+        "DROP INDEX deliveries_in_flight",
+        "DROP INDEX deliveries_ready",
+        "DROP INDEX deliveries_dead",
+        "ALTER TABLE deliveries DROP COLUMN claim",
+        """
+        UPDATE deliveries SET ready = (
+            seq = (
+                SELECT seq FROM deliveries AS other
+                WHERE other.handler = deliveries.handler AND other.key = deliveries.key AND other.state < 4
+                ORDER BY seq LIMIT 1
+            )
+        ) WHERE state = 0 AND state < 4
+        """,
+        "CREATE INDEX deliveries_ready ON deliveries (handler, first_seen, seq) WHERE ready = 1",
+        # what people ask for
+        "ALTER TABLE deliveries ADD COLUMN unit TEXT",
+        "ALTER TABLE deliveries ADD COLUMN fingerprint TEXT",
+        """
+        UPDATE deliveries SET fingerprint = fingerprint(handler, error, reason)
+        WHERE state IN (6, 7) AND error IS NOT NULL
+        """,
+        "CREATE INDEX deliveries_dead ON deliveries (seq) WHERE state = 6",
+        "CREATE INDEX deliveries_cause ON deliveries (fingerprint) WHERE fingerprint IS NOT NULL",
+        "CREATE INDEX deliveries_unit ON deliveries (unit) WHERE unit IS NOT NULL",
+        "CREATE INDEX deliveries_message ON deliveries (message) WHERE message IS NOT NULL",
+        # a part that nobody could read knows its id: both were written one after the other
+        """
+        UPDATE deliveries SET event = known.pk
+        FROM (SELECT pk, row_number() OVER (ORDER BY pk) AS n FROM events WHERE document IS NULL) AS known
+        JOIN (SELECT seq AS part, row_number() OVER (ORDER BY seq) AS n FROM deliveries WHERE event IS NULL)
+            AS parts ON parts.n = known.n
+        WHERE seq = parts.part
+        """,
+        # books by message
+        "ALTER TABLE events ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE events SET seen = (SELECT first_seen FROM deliveries WHERE event = pk ORDER BY seq LIMIT 1)
+        WHERE EXISTS (SELECT 1 FROM deliveries WHERE event = pk)
+        """,
+        """
+        INSERT INTO messages (users, transport, address, properties, received_at)
+        SELECT 0, '', event, '{}', min(first_seen) FROM deliveries
+        WHERE message IS NULL AND event IS NOT NULL GROUP BY event HAVING count(*) > 1
+        """,
+        """
+        UPDATE deliveries SET message = several.id
+        FROM (SELECT id, CAST(address AS INTEGER) AS its FROM messages
+            WHERE NOT EXISTS (SELECT 1 FROM bodies WHERE message = id)) AS several
+        WHERE event = several.its AND message IS NULL
+        """,
+        "UPDATE messages SET address = '' WHERE NOT EXISTS (SELECT 1 FROM bodies WHERE message = id)",
+        "ALTER TABLE messages DROP COLUMN users",
+        "ALTER TABLE messages ADD COLUMN parts INTEGER NOT NULL DEFAULT 1",
+        "UPDATE messages SET parts = (SELECT count(*) FROM deliveries WHERE message = id)",
+        """
+        INSERT INTO counters (name, transport, number)
+        SELECT CASE WHEN is_open THEN 'waiting' ELSE 'dead' END, transport, count(*) FROM (
+            SELECT transport, EXISTS (SELECT 1 FROM deliveries WHERE message = id AND +state < 4) AS is_open,
+                EXISTS (SELECT 1 FROM deliveries WHERE message = id AND state = 6) AS is_dead
+            FROM messages
+            UNION ALL
+            SELECT '', +state < 4, state = 6 FROM deliveries WHERE message IS NULL
+        ) WHERE is_open OR is_dead GROUP BY 1, 2
+        """,
+        # version 1 did not tell the others apart
+        """
+        INSERT INTO counters (name, transport, number)
+        SELECT 'done', transport, number - coalesce((
+            SELECT sum(number) FROM counters AS other
+            WHERE other.transport = counters.transport AND other.name IN ('waiting', 'dead')
+        ), 0) FROM counters WHERE name = 'received'
+        """,
+        "ALTER TABLE facts ADD COLUMN learnt INTEGER NOT NULL DEFAULT 0",
+        "UPDATE facts SET learnt = time",
+        "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        """
+        CREATE TABLE holds (
+            destination TEXT PRIMARY KEY,
+            reason TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            probe_at INTEGER NOT NULL,
+            needs_attention INTEGER NOT NULL,
+            probed_until INTEGER
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 
@@ -139,7 +235,7 @@ def sole_writer(path: Path) -> Iterator[sqlite3.Connection]:
         raise JournalError(
             f"journal {path}: needs SQLite {oldest} or later, this Python has {sqlite3.sqlite_version}"
         )
-    with _explained(path), _locked(path), closing(_connect(path)) as connection:
+    with _explained(path), _locked(path), closing(connect(path)) as connection:
         _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -154,14 +250,18 @@ def sole_writer(path: Path) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def reader(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the file for looking, beside the writer."""
-    with _explained(path), closing(_connect(path)) as connection:
+    with _explained(path), closing(connect(path)) as connection:
         connection.execute("PRAGMA query_only = ON")
         yield connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, with the functions that statements use."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, cached_statements=_STATEMENTS
+    )
     connection.create_function("casefold", 1, casefold, deterministic=True)
+    connection.create_function("fingerprint", 3, fingerprint_of, deterministic=True)
     return connection
 
 

@@ -12,15 +12,40 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.sqlite_errors import explain
 
+B = TypeVar("B")
 T = TypeVar("T")
 #: Does something in the transaction that is open. It may be run again after a rollback, so it must touch
 #: nothing but the database.
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
+
+
+class Undoable(Protocol):
+    """Something in memory that changes together with the transactions."""
+
+    def mark(self) -> int:
+        """Give a place to come back to."""
+
+    def rollback(self, mark: int = 0) -> None:
+        """Take back what was changed since."""
+
+    def commit(self) -> None:
+        """Keep what was changed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group(Generic[B, T]):
+    """Work that is done for many callers at once, each with something of its own.
+
+    Attributes:
+        work: takes what each caller brought, and gives what each is to have.
+    """
+
+    work: Callable[[sqlite3.Connection, Sequence[B]], list[T]]
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +55,8 @@ class _Job:
     answer: asyncio.Future[Any] | None = None  # None: nobody waits
     changes: bool = False
     undo: Callable[[Any], Work[Any]] | None = None
+    group: Group[Any, Any] | None = None
+    brought: Any = None
 
     @property
     def is_abandoned(self) -> bool:
@@ -55,6 +82,7 @@ class DatabaseThread:
         begin: how a transaction begins.
         most: most jobs in one transaction.
         changed: is called on the loop after the commit of a job that may make something ready.
+        memory: changes together with the transactions.
     """
 
     def __init__(
@@ -66,12 +94,14 @@ class DatabaseThread:
         begin: str,
         most: int,
         changed: Callable[[], None],
+        memory: Undoable,
     ) -> None:
         self.commits = 0
         self._begin = begin
         self._changed = changed
         self._session = session
         self._path = path
+        self._memory = memory
         self._most = most
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._stopping = False
@@ -115,11 +145,23 @@ class DatabaseThread:
             changes: it may make something ready.
             undo: gives the job that takes the result back, when nobody is there any more to have it.
         """
+        result: T = await self._have_done(_Job(work, asyncio.get_running_loop(), None, changes, undo))
+        return result
+
+    async def ask_together(self, group: Group[B, T], brought: B) -> T:
+        """Have something done that may make something ready, in one go with what others bring for it."""
+
+        def alone(connection: sqlite3.Connection) -> T:
+            return group.work(connection, [brought])[0]
+
+        loop = asyncio.get_running_loop()
+        result: T = await self._have_done(_Job(alone, loop, changes=True, group=group, brought=brought))
+        return result
+
+    async def _have_done(self, job: _Job) -> Any:
         if self._stopping:
             raise JournalError(f"journal {self._path}: it is closed; open it first")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-        job = _Job(work, loop, answer, changes, undo)
+        answer = job.answer = job.loop.create_future()
         self._jobs.put(job)
         try:
             return await answer
@@ -204,33 +246,72 @@ class DatabaseThread:
             return [_Outcome(job, error=self._explain(error)) for job in jobs]
         outcomes: list[_Outcome] = []
         try:
-            for job in jobs:
-                outcomes.append(self._do(connection, job))
-                if not connection.in_transaction:  # its error took the others along: once more without it
-                    others = [other for other in jobs if other is not job]
-                    return [outcomes[-1], *(self._commit(connection, others) if others else ())]
+            for together in _grouped(jobs):
+                done = self._do_together(connection, together) if len(together) > 1 else None
+                for job in together if done is None else ():
+                    outcomes.append(self._do(connection, job))
+                    if not connection.in_transaction:  # its error took the others along: once more without it
+                        self._memory.rollback()
+                        others = [other for other in jobs if other is not job]
+                        return [outcomes[-1], *(self._commit(connection, others) if others else ())]
+                outcomes += done or ()
             connection.execute("COMMIT")
+            self._memory.commit()
             self.commits += 1
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 connection.rollback()
+            self._memory.rollback()
             if len(jobs) > 1:  # what does not fit together may fit one by one
                 return [outcome for job in jobs for outcome in self._commit(connection, [job])]
             return [_Outcome(jobs[0], error=self._explain(error))]
         return outcomes
 
+    def _do_together(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome] | None:
+        """Do jobs of one group at once; None when that failed, and each has to be done by itself."""
+        group = jobs[0].group
+        assert group is not None  # noqa: S101  # several jobs are together by their group
+        connection.execute("SAVEPOINT job")
+        mark = self._memory.mark()
+        try:
+            results = group.work(connection, [job.brought for job in jobs])
+        except Exception as error:  # whose it is shows when each is done by itself
+            _undo_savepoint(connection)
+            self._memory.rollback(mark)
+            if not connection.in_transaction:
+                raise sqlite3.OperationalError("the transaction was rolled back") from error
+            return [_Outcome(job, error=error) for job in jobs] if isinstance(error, JournalError) else None
+        connection.execute("RELEASE job")
+        return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+
     def _do(self, connection: sqlite3.Connection, job: _Job) -> _Outcome:
         connection.execute("SAVEPOINT job")
+        mark = self._memory.mark()
         try:
             result = job.work(connection)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
             _undo_savepoint(connection)
+            self._memory.rollback(mark)
             return _Outcome(job, error=self._explain(error))
         connection.execute("RELEASE job")
         return _Outcome(job, result)
 
     def _explain(self, error: Exception) -> Exception:
         return explain(error, self._path)
+
+
+def _grouped(jobs: Sequence[_Job]) -> list[list[_Job]]:
+    """Bring the jobs of each group together, at the place of its first one."""
+    together: list[list[_Job]] = []
+    places: dict[int, list[_Job]] = {}
+    for job in jobs:
+        if job.group is not None and id(job.group) in places:
+            places[id(job.group)].append(job)
+            continue
+        together.append([job])
+        if job.group is not None:
+            places[id(job.group)] = together[-1]
+    return together
 
 
 def _undo_savepoint(connection: sqlite3.Connection) -> None:

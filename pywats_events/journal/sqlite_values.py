@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias, overload
 
 from pywats_events.event import Event, EventFormatError
+from pywats_events.journal.fingerprint import fingerprint
 from pywats_events.journal.records import Attempt
 
 #: A text that holds half of a surrogate pair, which JSON allows and UTF-8 does not, is kept as bytes.
@@ -54,6 +55,11 @@ def untext(value: Text | None) -> str | None:
 def casefold(value: Text | None) -> Text | None:
     """Make a text comparable; usable as a function in SQL."""
     return None if value is None else text(untext(value).casefold())
+
+
+def fingerprint_of(handler: Text, error: Text | None, reason: Text | None) -> str:
+    """Give what joins dead letters of one cause; usable as a function in SQL."""
+    return fingerprint(untext(handler), untext(error) or "", untext(reason) or "")
 
 
 def document(event: Event) -> bytes:

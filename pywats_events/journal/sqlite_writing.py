@@ -1,13 +1,16 @@
-"""What is written to the journal in SQLite: each function is one job in one transaction."""
+"""What comes into the journal in SQLite: receipts, facts, and messages that are read again."""
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Final
 
+from pywats_events.event import Event
+from pywats_events.journal.fates import Fate
 from pywats_events.journal.records import (
     Appended,
     Fact,
@@ -16,63 +19,284 @@ from pywats_events.journal.records import (
     Routed,
 )
 from pywats_events.journal.sqlite_lanes import DEAD, PENDING, Lanes
-from pywats_events.journal.sqlite_values import document, one_more, stamp, text, to_json
+from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
+from pywats_events.journal.sqlite_values import (
+    Text,
+    document,
+    fingerprint_of,
+    one_more,
+    stamp,
+    text,
+    to_json,
+)
 from pywats_events.message import Unreadable
 
 #: Bytes are compressed once and mostly never read again.
 _COMPRESSION: Final = 1
 
+_EVENTS: Final = "INSERT INTO events (pk, id, document, seen) {rows} ON CONFLICT DO NOTHING"
+_MESSAGES: Final = """
+    INSERT INTO messages
+        (id, parts, transport, address, content_type, content_encoding, properties, received_at) {rows}
+"""
+_BODIES: Final = "INSERT INTO bodies {rows}"
+_DELIVERIES: Final = """
+    INSERT INTO deliveries
+        (seq, event, message, handler, key, unit, state, first_seen, changed, event_type, source,
+        message_name, ready) {rows}
+"""
+#: The last three say whether it is the first of its lane in this statement, and which lane that is.
+_DELIVERY: Final = """(
+    ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?,
+    ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE handler = ? AND key = ? AND state < 4)
+)"""
+_UNREADABLE: Final = """
+    INSERT INTO deliveries
+        (seq, event, message, handler, state, first_seen, changed, source, message_name, error, reason,
+        attempts, fingerprint) {rows}
+"""
+_FACTS: Final = """
+    INSERT INTO facts (key, value, time, learnt) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+    SET value = excluded.value, time = excluded.time, learnt = excluded.learnt
+    WHERE excluded.time >= time
+"""
 
-def append(lanes: Lanes, receipts: Sequence[Receipt]) -> list[Appended]:
-    """Write receipts down, in order."""
-    return [_append(lanes, receipt) for receipt in receipts]
+
+class Numbers:
+    """The next number of each table. One that a rollback leaves unused is never given again."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._event = self._counter(lanes, "SELECT max(pk) FROM events")
+        self._message = self._counter(lanes, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
+        self._delivery = self._counter(lanes, "SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'")
+
+    @staticmethod
+    def _counter(lanes: Lanes, sql: str) -> count[int]:
+        row = lanes.db.execute(sql).fetchone()
+        return count((row[0] if row and row[0] else 0) + 1)
+
+    def event(self) -> int:
+        """Give the next event's number."""
+        return next(self._event)
+
+    def message(self) -> int:
+        """Give the next message's number."""
+        return next(self._message)
+
+    def delivery(self) -> int:
+        """Give the next delivery's number."""
+        return next(self._delivery)
 
 
-def _append(lanes: Lanes, receipt: Receipt) -> Appended:
+@dataclass(slots=True)
+class Prepared:
+    """A receipt with its events as they are stored."""
+
+    receipt: Receipt
+    documents: tuple[bytes | None, ...]
+    now: int
+
+
+def prepare(receipt: Receipt) -> Prepared:
+    """Make a receipt ready to be written.
+
+    Raises:
+        ValueError: an event could not be read again.
+        TypeError: a payload is no JSON data.
+    """
     now = stamp(receipt.raw.received_at if receipt.raw else datetime.now(UTC))
-    transport = text(receipt.raw.transport) if receipt.raw else ""
-    duplicates: list[str] = []
-    fresh: list[tuple[int, Routed]] = []
-    for routed in receipt.events:
-        event = routed.event
-        pk = _know(lanes, event.id, document(event))
-        if pk is None:
-            duplicates.append(event.id)
-        else:
-            fresh.append((pk, routed))
-    broken: list[Unreadable] = []
-    for part in receipt.unreadable:
-        if _know(lanes, part.id, None) is None:
-            duplicates.append(part.id)
-        else:
-            broken.append(part)
-    users = sum(len(routed.handlers) for _, routed in fresh) + len(broken)
-    message = _keep_raw(lanes, receipt.raw, users) if receipt.raw and users else None
+    # checked also when it is not kept, because nobody wants it
+    documents = ((document(routed.event), routed.handlers) for routed in receipt.events)
+    return Prepared(receipt, tuple(stored if handlers else None for stored, handlers in documents), now)
+
+
+class Writing:
+    """Rows that are collected receipt by receipt and written with few statements.
+
+    Args:
+        lanes: what they are written through.
+        numbers: their numbers.
+    """
+
+    def __init__(self, lanes: Lanes, numbers: Numbers) -> None:
+        self.lanes = lanes
+        self._numbers = numbers
+        self._messages: list[Row] = []
+        self._bodies: list[Row] = []
+        self._deliveries: list[Row] = []
+        self._unreadable: list[Row] = []
+        self._taken: set[tuple[Text, Text]] = set()  # lanes that have a delivery among these
+
+    def know(self, wanted: Sequence[tuple[str, bytes | None, int]]) -> list[int | None]:
+        """Note ids of events, each with its document and time.
+
+        Returns:
+            For each its number; None when the id was known already, or stands twice among these.
+        """
+        rows = [(self._numbers.event(), text(name), stored, seen) for name, stored, seen in wanted]
+        if in_sets(self.lanes.db, _EVENTS, rows) == len(rows):
+            return [row[0] for row in rows]
+        found = found_in_sets(
+            self.lanes.db, "SELECT pk FROM events WHERE pk IN ({rows})", [(row[0],) for row in rows]
+        )
+        new = {pk for (pk,) in found}
+        return [row[0] if row[0] in new else None for row in rows]
+
+    def message(self, raw: RawRecord | None, parts: int) -> int | None:
+        """Note a message with so many deliveries; None when it needs no row of its own."""
+        if not parts or (raw is None and parts == 1):
+            return None
+        number = self._numbers.message()
+        if raw is None:
+            self._messages.append((number, parts, "", "", None, None, "{}", stamp(datetime.now(UTC))))
+            return number
+        self._messages.append(
+            (
+                number,
+                parts,
+                text(raw.transport),
+                text(raw.address),
+                text(raw.content_type),
+                text(raw.content_encoding),
+                to_json(raw.properties),
+                stamp(raw.received_at),
+            )
+        )
+        self._bodies.append((number, zlib.compress(raw.body, _COMPRESSION)))
+        return number
+
+    def delivery(self, pk: int, message: int | None, event: Event, handler: Text, now: int) -> None:
+        """Note a delivery."""
+        key = text(event.key)
+        lane = (handler, key)
+        is_first = lane not in self._taken
+        self._taken.add(lane)
+        self._deliveries.append(
+            (
+                self._numbers.delivery(),
+                pk,
+                message,
+                handler,
+                key,
+                unit_of(event),
+                now,
+                now,
+                event.event_type.value,
+                text(event.source),
+                text(event.metadata.message_name),
+                is_first,
+                handler,
+                key,
+            )
+        )
+        self.lanes.tally(handler, PENDING)
+
+    def unreadable(self, pk: int, message: int | None, part: Unreadable, now: int) -> None:
+        """Note a part that nobody could read: a dead letter."""
+        self._unreadable.append(
+            (
+                self._numbers.delivery(),
+                pk,
+                message,
+                "",
+                DEAD,
+                now,
+                now,
+                text(part.source),
+                text(part.message_name),
+                text(part.error),
+                text(part.reason),
+                one_more(None, now, part.error, part.reason),
+                fingerprint_of("", part.error, part.reason),
+            )
+        )
+        self.lanes.tally("", DEAD)
+
+    def write(self) -> None:
+        """Write down what was noted."""
+        db = self.lanes.db
+        in_sets(db, _MESSAGES, self._messages)
+        in_sets(db, _BODIES, self._bodies)
+        in_sets(db, _DELIVERIES, self._deliveries, _DELIVERY)
+        in_sets(db, _UNREADABLE, self._unreadable)
+
+
+def unit_of(event: Event) -> Text | None:
+    """Give the unit's identifier, where the key does not say it."""
+    unit = event.payload.get("unit_id")
+    return text(unit) if isinstance(unit, str) and unit != event.key else None
+
+
+def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list[Appended]:
+    """Write receipts down, in order."""
+    writing = Writing(lanes, numbers)
+    wanted: list[tuple[str, bytes | None, int]] = []
+    for one in receipts:
+        events = zip(one.receipt.events, one.documents, strict=True)
+        wanted += [(routed.event.id, stored, one.now) for routed, stored in events]
+        wanted += [(part.id, None, one.now) for part in one.receipt.unreadable]
+    known = iter(writing.know(wanted))
+    answers: list[tuple[list[str], list[str], set[str]]] = []
+    facts: list[Fact] = []
+    for one in receipts:
+        receipt = one.receipt
+        fresh = [(next(known), routed) for routed in receipt.events]
+        broken = [(next(known), part) for part in receipt.unreadable]
+        answers.append(_note(lanes, writing, one, fresh, broken))
+        if any(pk is not None for pk, _ in fresh):
+            facts += receipt.facts
+    writing.write()
+    learn(lanes, facts)
+    return [_answer(lanes, one.receipt, *answer) for one, answer in zip(receipts, answers, strict=True)]
+
+
+def _note(
+    lanes: Lanes,
+    writing: Writing,
+    one: Prepared,
+    events: list[tuple[int | None, Routed]],
+    broken: list[tuple[int | None, Unreadable]],
+) -> tuple[list[str], list[str], set[str]]:
+    """Note the rows of one receipt; give the ids that are new, those that are not, and the open ones."""
+    raw = one.receipt.raw
+    transport = text(raw.transport) if raw else ""
+    fresh = [(pk, routed) for pk, routed in events if pk is not None]
+    parts = [(pk, part) for pk, part in broken if pk is not None]
+    due = sum(len(routed.handlers) for _, routed in fresh)
+    message = writing.message(raw, due + len(parts))
     for pk, routed in fresh:
-        _add_deliveries(lanes, pk, routed, message, now)
-    for part in broken:
-        _add_unreadable(lanes, part, message, now)
-    lanes.count("received", transport, 1)
-    lanes.count("duplicates", transport, len(duplicates))
+        for handler in routed.handlers:
+            writing.delivery(pk, message, routed.event, text(handler), one.now)
+    for pk, part in parts:
+        writing.unreadable(pk, message, part, one.now)
+    repeats = [routed.event.id for pk, routed in events if pk is None]
+    repeats += [part.id for pk, part in broken if pk is None]
+    lanes.count("received", transport)
+    lanes.count("duplicates", transport, len(repeats))
     lanes.count("events", transport, len(fresh))
     lanes.count("unwanted", transport, sum(not routed.handlers for _, routed in fresh))
-    if fresh:
-        learn(lanes, receipt.facts)
-    new = tuple(routed.event.id for _, routed in fresh)
-    is_open = {routed.event.id: bool(routed.handlers) for _, routed in fresh}
-    for event_id in duplicates:
-        if event_id not in is_open:
-            is_open[event_id] = _is_open(lanes, event_id)
-    named = (routed.event.id for routed in receipt.events)
-    return Appended(new, tuple(duplicates), tuple(event_id for event_id in named if is_open[event_id]))
-
-
-def _know(lanes: Lanes, event_id: str, stored: bytes | None) -> int | None:
-    """Note an event's id; give its row, or None when it is known already."""
-    done = lanes.db.execute(
-        "INSERT INTO events (id, document) VALUES (?, ?) ON CONFLICT DO NOTHING", (text(event_id), stored)
+    if due:
+        lanes.count(Fate.WAITING, transport)
+    elif parts:
+        lanes.count(Fate.DEAD, transport)
+    elif repeats and not fresh:
+        lanes.count("repeated", transport)
+    else:
+        lanes.count(Fate.DROPPED, transport)
+    return (
+        [routed.event.id for _, routed in fresh],
+        repeats,
+        {routed.event.id for _, routed in fresh if routed.handlers},
     )
-    return done.lastrowid if done.rowcount else None
+
+
+def _answer(
+    lanes: Lanes, receipt: Receipt, new: list[str], repeats: list[str], is_open: set[str]
+) -> Appended:
+    if repeats:
+        is_open |= {name for name in repeats if name not in is_open and _is_open(lanes, name)}
+    named = (routed.event.id for routed in receipt.events)
+    return Appended(tuple(new), tuple(repeats), tuple(name for name in named if name in is_open))
 
 
 def _is_open(lanes: Lanes, event_id: str) -> bool:
@@ -83,81 +307,11 @@ def _is_open(lanes: Lanes, event_id: str) -> bool:
     return bool(found.fetchall())
 
 
-def _keep_raw(lanes: Lanes, raw: RawRecord, users: int) -> int:
-    row = lanes.db.execute(
-        """
-        INSERT INTO messages
-            (users, transport, address, content_type, content_encoding, properties, received_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
-        """,
-        (
-            users,
-            text(raw.transport),
-            text(raw.address),
-            text(raw.content_type),
-            text(raw.content_encoding),
-            to_json(raw.properties),
-            stamp(raw.received_at),
-        ),
-    ).lastrowid
-    assert row is not None  # noqa: S101  # an INSERT that was done has a row
-    lanes.db.execute("INSERT INTO bodies VALUES (?, ?)", (row, zlib.compress(raw.body, _COMPRESSION)))
-    return row
-
-
-def _add_deliveries(lanes: Lanes, pk: int, routed: Routed, message: int | None, now: int) -> None:
-    event = routed.event
-    key, source, name = text(event.key), text(event.source), text(event.metadata.message_name)
-    for handler in map(text, routed.handlers):
-        lanes.db.execute(
-            """
-            INSERT INTO deliveries
-                (event, message, handler, key, state, ready, first_seen, changed,
-                 event_type, source, message_name)
-            VALUES (
-                ?1, ?2, ?3, ?4, 0,
-                NOT EXISTS (SELECT 1 FROM deliveries WHERE handler = ?3 AND key = ?4 AND state < 4),
-                ?5, ?5, ?6, ?7, ?8
-            )
-            """,
-            (pk, message, handler, key, now, event.event_type.value, source, name),
-        )
-        lanes.tally(handler, PENDING)
-
-
-def _add_unreadable(lanes: Lanes, part: Unreadable, message: int | None, now: int) -> None:
-    attempts = one_more(None, now, part.error, part.reason)
-    lanes.db.execute(
-        """
-        INSERT INTO deliveries
-            (message, handler, state, first_seen, changed, source, message_name, error, reason, attempts)
-        VALUES (?, '', ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-        (
-            message,
-            DEAD,
-            now,
-            now,
-            text(part.source),
-            text(part.message_name),
-            text(part.error),
-            text(part.reason),
-            attempts,
-        ),
-    )
-    lanes.tally("", DEAD)
-
-
 def learn(lanes: Lanes, facts: Iterable[Fact]) -> None:
     """Write facts down, and set free what waits for them."""
+    now = stamp(datetime.now(UTC))
     for fact in facts:
         key = text(fact.key)
-        learnt = lanes.db.execute(
-            """
-            INSERT INTO facts VALUES (?, ?, ?) ON CONFLICT DO UPDATE
-            SET value = excluded.value, time = excluded.time WHERE excluded.time >= time
-            """,
-            (key, json.dumps(fact.value, separators=(",", ":")), stamp(fact.time)),
-        )
+        learnt = lanes.db.execute(_FACTS, (key, to_json(fact.value), stamp(fact.time), now))
         if learnt.rowcount:
-            lanes.free_parked(key, stamp(datetime.now(UTC)))
+            lanes.free_parked(key, now)

@@ -106,7 +106,7 @@ async def test_everything_is_there_after_a_restart(path):
         ]
         assert (stats.received, stats.events, stats.open) == (before[1].received, 5, 3)
         records = [await journal.raw(entry.message_id) for entry in entries if entry.message_id]
-        assert [record and record.body for record in records] == [None, b"b", b"c", b"d", b"e", b"\xff?"]
+        assert [record and record.body for record in records] == [b"a", b"b", b"c", b"d", b"e", b"\xff?"]
         assert await journal.recall(["unit:A"]) == {"unit:A": {"part": "P"}}
         assert ids(await claim(journal)) == ["e"]
         await journal.remember([Fact("unit:D", {}, START)])
@@ -173,10 +173,10 @@ async def test_a_newer_file_is_refused(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
 
-    await refused(path, r"newer version \(schema 99, this one reads up to 1\); install that version")
+    await refused(path, r"newer version \(schema 99, this one reads up to 2\); install that version")
 
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute("PRAGMA user_version = 2")
     async with opened(path) as journal:
         assert ids(await claim(journal)) == ["a"]
 

@@ -1,0 +1,122 @@
+"""What is claimed in the journal in SQLite.
+
+The file belongs to one process, so a claim need not be written down: when the process ends its claims end,
+and what was claimed is pending, as the file says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count
+
+from pywats_events.journal.sqlite_values import Text
+
+
+@dataclass(slots=True)
+class Held:
+    """A delivery that is in flight, with what its verdict needs.
+
+    Attributes:
+        until: end of the lease.
+        is_alone: its message brought nothing else, so its fate is the message's.
+    """
+
+    seq: int
+    claim: int
+    until: int
+    handler: Text
+    key: Text | None
+    event: int
+    message: int | None
+    transport: Text
+    is_alone: bool
+    tries: int
+    attempts: str | None
+
+
+class InFlight:
+    """The claims that hold. Changes can be taken back until ``commit``, as those of the file."""
+
+    def __init__(self) -> None:
+        self._claims = count(1)
+        self._held: dict[int, Held] = {}
+        self._lanes: dict[tuple[Text, Text | None], int] = {}
+        self._numbers: Counter[Text] = Counter()
+        self._undo: list[tuple[int, Held | None]] = []
+
+    def next_claim(self) -> int:
+        """Give a number that no claim had."""
+        return next(self._claims)
+
+    def get(self, seq: int) -> Held | None:
+        """Give the claim of a delivery."""
+        return self._held.get(seq)
+
+    def is_busy(self, handler: Text, key: Text | None) -> bool:
+        """Tell whether a delivery of this lane is in flight."""
+        return (handler, key) in self._lanes
+
+    def count(self, handler: Text) -> int:
+        """Give the number of a handler's deliveries in flight."""
+        return self._numbers[handler]
+
+    def take(self, held: Held) -> None:
+        """Note a claim."""
+        self._undo.append((held.seq, None))
+        self._put(held)
+
+    def drop(self, held: Held) -> None:
+        """Note that a claim is over."""
+        self._undo.append((held.seq, held))
+        self._remove(held)
+
+    def _put(self, held: Held) -> None:
+        self._held[held.seq] = held
+        self._lanes[held.handler, held.key] = held.seq
+        self._numbers[held.handler] += 1
+
+    def _remove(self, held: Held) -> None:
+        del self._held[held.seq]
+        del self._lanes[held.handler, held.key]
+        self._numbers[held.handler] -= 1
+
+    def expired(self, now: int) -> list[Held]:
+        """Give the claims whose lease has ended."""
+        return [held for held in self._held.values() if held.until <= now]
+
+    @property
+    def next_end(self) -> int | None:
+        """When the next lease ends."""
+        return min((held.until for held in self._held.values()), default=None)
+
+    def seqs(self) -> dict[int, Text]:
+        """Give what is in flight, with its handler. Safe to call from every thread."""
+        return {seq: held.handler for seq, held in self._held.copy().items()}
+
+    # --- together with the transactions of the file ------------------------------------------------------
+
+    def mark(self) -> int:
+        """Give a place to come back to."""
+        return len(self._undo)
+
+    def rollback(self, mark: int = 0) -> None:
+        """Take back what was noted since."""
+        while len(self._undo) > mark:
+            seq, before = self._undo.pop()
+            now = self._held.get(seq)
+            if now is not None:
+                self._remove(now)
+            if before is not None:
+                self._put(before)
+
+    def commit(self) -> None:
+        """Keep what was noted."""
+        self._undo.clear()
+
+    def clear(self) -> None:
+        """Forget every claim; numbers go on, so that verdicts under them stay void."""
+        self._held.clear()
+        self._lanes.clear()
+        self._numbers.clear()
+        self._undo.clear()
