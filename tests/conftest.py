@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from brokers import BrokerUnavailable, RabbitMQ
 
-_BROKER_FIXTURES = frozenset({"broker", "own_broker"})
+_BROKER_FIXTURES = frozenset({"broker", "own_broker", "postgres", "own_postgres"})
+#: Parameters of tests that mean a server.
+_SERVERS = frozenset({"postgres"})
 _left_out = pytest.StashKey[int]()
 
 
@@ -16,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-brokers",
         action="store_true",
-        help="leave out the tests that need a real RabbitMQ (the suite starts its own)",
+        help="leave out the tests that need a real RabbitMQ or PostgreSQL (the suite starts its own)",
     )
 
 
@@ -28,7 +30,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what uses a broker, and deselect it when asked to."""
     for item in items:
-        if _BROKER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        is_one = _BROKER_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if is_one or any(isinstance(value, str) and value in _SERVERS for value in parameters):
             item.add_marker(pytest.mark.broker)
     if not config.getoption("--no-brokers"):
         return
@@ -44,7 +48,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     count = config.stash.get(_left_out, 0)
     if count:
         terminalreporter.section("brokers")
-        terminalreporter.line(f"{count} tests with a real broker were left out (--no-brokers).", yellow=True)
+        terminalreporter.line(
+            f"{count} tests with a real broker or database were left out (--no-brokers).", yellow=True
+        )
 
 
 def _start(folder_factory: pytest.TempPathFactory, name: str) -> RabbitMQ:

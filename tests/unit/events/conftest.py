@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -34,8 +35,17 @@ async def _sqlite() -> Journal:
     return journal
 
 
+async def _postgres() -> Journal:
+    from brokers.postgres import PostgreSQL  # those without psycopg can run all others
+
+    from pywats_events.journal.postgres import PostgresJournal
+
+    server = await asyncio.to_thread(PostgreSQL.shared)
+    return PostgresJournal(await asyncio.to_thread(server.fresh))
+
+
 #: Every kind of journal that the contract holds for; one more kind is one more line.
-JOURNALS = {"memory": _memory, "sqlite": _sqlite}
+JOURNALS = {"memory": _memory, "sqlite": _sqlite, "postgres": _postgres}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,314 @@
+"""What is done to the journal in PostgreSQL now and then: each function is one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pywats_events.event import Event
+from pywats_events.journal.fingerprint import fingerprint
+from pywats_events.journal.postgres_connection import Connection
+from pywats_events.journal.postgres_questions import LEARN, LearnRequest, unit_digest
+from pywats_events.journal.postgres_reading import found_dead
+from pywats_events.journal.postgres_values import attempt, digest, number_of, text, untext
+from pywats_events.journal.records import READ_AGAIN, Amended, Hold, Query, Receipt, Routed
+from pywats_events.journal.sqlite_values import document, stamp
+from pywats_events.message import Unreadable
+
+#: Most messages that are removed in one transaction: nobody else writes meanwhile.
+PRUNED_AT_ONCE: Final = 1000
+
+
+async def _number(connection: Connection, statement: str, *parameters: Any) -> int:
+    found = await connection.execute(statement.encode(), parameters)
+    ((number,),) = await found.fetchall()
+    return int(number or 0)
+
+
+async def unpark(connection: Connection, on: str, *, now: int) -> int:
+    """Set free what is parked on this."""
+    return await _number(connection, "SELECT unpark(ARRAY[%b::bytea], %s)", digest(on), now)
+
+
+async def replay(connection: Connection, query: Query, *, now: int) -> int:
+    """Make dead letters pending again."""
+    await connection.execute("SELECT turn()")
+    seqs = await found_dead(connection, query)
+    return await _number(connection, "SELECT replay(%s::bigint[], %s)", seqs, now)
+
+
+async def discard(connection: Connection, query: Query, *, reason: str, now: int) -> int:
+    """Put dead letters away for good."""
+    await connection.execute("SELECT turn()")
+    seqs = await found_dead(connection, query)
+    return await _number(connection, "SELECT discard(%s::bigint[], %s, %s)", seqs, text(reason), now)
+
+
+# --- a new reading ------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the journal has of an event: its message, and its deliveries (number, handler, state)."""
+
+    message: int | None
+    rows: Sequence[tuple[int, str, int]]
+
+
+async def amend(connection: Connection, message_id: str, reading: Receipt, *, now: int) -> Amended:
+    """Put a message's new reading in the place of the old one.
+
+    Raises:
+        LookupError: there is no such message, or it is kept no more.
+    """
+    await connection.execute("SELECT turn()")
+    message = number_of(message_id)
+    if not await _number(
+        connection, "SELECT count(*) FROM messages WHERE id = %s AND has_raw AND class < 2", message
+    ):
+        raise LookupError(f"journal: message {message_id} is not there, or is kept no more")
+    changed: list[str] = []
+    new: list[str] = []
+    for routed in reading.events:
+        known = await _known(connection, routed.event.id)
+        if known is not None and await _replace(connection, routed.event, known):
+            changed.append(routed.event.id)
+        if await _add_missing(connection, routed, known, message, now):
+            new.append(routed.event.id)
+    read = await _read_again(connection, message, reading.unreadable)
+    for part in reading.unreadable:
+        if await _known(connection, part.id) is None:
+            await _add_unreadable(connection, part, message, now)
+    await connection.execute(
+        "SELECT discard(%s::bigint[], %s, %s)", ([seq for seq, _ in read], READ_AGAIN, now)
+    )
+    await connection.execute("SELECT account(ARRAY[%s::bigint], %s)", (message, now))
+    if (changed or new or read) and reading.facts:
+        await connection.execute(
+            LEARN.statement.encode(), LEARN.parameters([LearnRequest(reading.facts, now)])
+        )
+    return Amended(tuple(changed), tuple(new), tuple(part_id for _, part_id in read))
+
+
+async def _known(connection: Connection, event_id: str) -> _Known | None:
+    found = await connection.execute("SELECT message FROM events WHERE hash = %b", (digest(event_id),))
+    for (message,) in await found.fetchall():
+        rows = await connection.execute(
+            "SELECT seq, handler, state FROM deliveries WHERE message = %s AND event = %b",
+            (message, digest(event_id)),
+        )
+        return _Known(
+            message, [(seq, untext(handler), state) for seq, handler, state in await rows.fetchall()]
+        )
+    return None
+
+
+async def _replace(connection: Connection, event: Event, known: _Known) -> bool:
+    """Give a known event its new document, if it is dead and nothing of it is open."""
+    states = {state for _, _, state in known.rows}
+    if 6 not in states or any(state < 4 for state in states):  # noqa: PLR2004  # see STATES
+        return False
+    await connection.execute(
+        "UPDATE events SET document = %b WHERE hash = %b", (document(event), digest(event.id))
+    )
+    await connection.execute(
+        """
+        UPDATE deliveries SET lane = %b, unit = %b, key = %s, event_type = %s, source = %s, message_name = %s
+        WHERE seq = ANY (%s::bigint[])
+        """,
+        (
+            *(digest(event.key), unit_digest(event), text(event.key), event.event_type.value),
+            *(text(event.source), text(event.metadata.message_name)),
+            [seq for seq, _, state in known.rows if state == 6],  # noqa: PLR2004  # dead
+        ),
+    )
+    return True
+
+
+async def _add_missing(
+    connection: Connection, routed: Routed, known: _Known | None, message: int, now: int
+) -> bool:
+    """Add the deliveries of an event that are not there yet."""
+    event = routed.event
+    due_to = {handler for _, handler, _ in known.rows} if known else set()
+    missing = [handler for handler in dict.fromkeys(routed.handlers) if handler not in due_to]
+    if known is None:
+        await connection.execute(
+            "INSERT INTO sums SELECT s.name, m.transport, 1 FROM messages m, unnest(%s::text[]) AS s (name) "
+            "WHERE m.id = %s",
+            (["events"] if routed.handlers else ["events", "unwanted"], message),
+        )
+    await connection.execute(
+        """
+        INSERT INTO events AS known (hash, seen, message, id, document) VALUES (%b, %s, %s, %s, %b)
+        ON CONFLICT (hash) DO UPDATE SET message = excluded.message, document = excluded.document
+        WHERE known.message IS NULL AND excluded.message IS NOT NULL
+        """,
+        (
+            digest(event.id),
+            now,
+            message if missing else None,
+            text(event.id),
+            document(event) if missing else None,
+        ),
+    )
+    if known is not None and known.message is not None:
+        message = known.message
+    for handler in missing:
+        await connection.execute(
+            """
+            INSERT INTO deliveries (
+                event, message, lane, unit, handler, key, state, ready, first_seen, changed, event_type,
+                source, message_name
+            ) VALUES (%b, %s, %b, %b, %s, %s, 0, false, %s, %s, %s, %s, %s)
+            """,
+            (
+                *(
+                    digest(event.id),
+                    message,
+                    digest(event.key),
+                    unit_digest(event),
+                    text(handler),
+                    text(event.key),
+                ),
+                *(now, now, event.event_type.value, text(event.source), text(event.metadata.message_name)),
+            ),
+        )
+        await connection.execute("INSERT INTO sums VALUES ('0', %s, 1)", (text(handler),))
+        await connection.execute(
+            "SELECT offer(ARRAY[%b::bytea], ARRAY[%s::text]), account(ARRAY[%s::bigint], %s)",
+            (digest(event.key), text(handler), message, now),
+        )
+    return bool(missing)
+
+
+async def _read_again(
+    connection: Connection, message: int, still: Iterable[Unreadable]
+) -> list[tuple[int, str]]:
+    """Give the dead parts of a message that could not be read before and can be now."""
+    found = await connection.execute(
+        """
+        SELECT d.seq, e.id FROM deliveries d JOIN events e ON e.hash = d.event
+        WHERE d.message = %s AND d.handler = '' AND d.state = 6 AND d.event <> ALL (%s::bytea[])
+        ORDER BY d.seq
+        """,
+        (message, [digest(part.id) for part in still]),
+    )
+    return [(seq, untext(part_id)) for seq, part_id in await found.fetchall()]
+
+
+async def _add_unreadable(connection: Connection, part: Unreadable, message: int, now: int) -> None:
+    await connection.execute(
+        "INSERT INTO events (hash, seen, message, id) VALUES (%b, %s, %s, %s)",
+        (digest(part.id), now, message, text(part.id)),
+    )
+    await connection.execute(
+        """
+        INSERT INTO deliveries (
+            event, message, handler, state, ready, first_seen, changed, source, message_name, error, reason,
+            attempts, fingerprint
+        ) VALUES (%b, %s, '', 6, false, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            *(
+                digest(part.id),
+                message,
+                now,
+                now,
+                text(part.source),
+                text(part.message_name),
+                text(part.error),
+            ),
+            *(text(part.reason), attempt(now, part.error, part.reason)),
+            fingerprint("", part.error, part.reason),
+        ),
+    )
+    await connection.execute("INSERT INTO sums VALUES ('6', '', 1)")
+
+
+# --- retention ----------------------------------------------------------------------------------------------
+
+
+async def prune_messages(connection: Connection, *, before: int) -> tuple[int, bool]:
+    """Remove some messages that were closed before a time; give how many rows went, and whether more wait."""
+    await connection.execute("SELECT turn()")
+    found = await connection.execute(
+        "SELECT id FROM messages WHERE class > 1 AND since < %s ORDER BY class, since LIMIT %s",
+        (before, PRUNED_AT_ONCE),
+    )
+    ids = [number for (number,) in await found.fetchall()]
+    removed = await _number(
+        connection,
+        """
+        WITH rows AS (
+            DELETE FROM deliveries WHERE message = ANY (%s::bigint[]) RETURNING event, message
+        ), closed AS (
+            UPDATE events e SET document = NULL, message = NULL, id = '' FROM rows
+            WHERE e.hash = rows.event AND e.message = rows.message
+        ), empty AS (
+            DELETE FROM messages WHERE id = ANY (%s::bigint[])
+        )
+        SELECT count(*) FROM rows
+        """,
+        ids,
+        ids,
+    )
+    return removed, len(ids) == PRUNED_AT_ONCE
+
+
+async def prune_facts(connection: Connection, *, before: int) -> None:
+    """Remove facts that were learnt before a time and that nobody can need."""
+    await connection.execute("SELECT turn()")
+    await connection.execute(
+        """
+        DELETE FROM facts WHERE learnt < %(before)s AND hash NOT IN (SELECT hash FROM parked)
+        AND NOT EXISTS (SELECT FROM messages WHERE class = 0 AND since < %(before)s)
+        """,
+        {"before": before},
+    )
+
+
+async def prune_ids(connection: Connection, *, before: int) -> None:
+    """Forget the ids of removed events that were journalled before a time."""
+    await connection.execute("SELECT turn()")
+    await connection.execute("DELETE FROM events WHERE message IS NULL AND seen < %s", (before,))
+
+
+# --- notes and holds ----------------------------------------------------------------------------------------
+
+
+async def put_note(connection: Connection, name: str, value: Any) -> None:
+    """Keep a note; None removes it."""
+    if value is None:
+        await connection.execute("DELETE FROM notes WHERE name = %s", (text(name),))
+        return
+    await connection.execute(
+        "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (text(name), json.dumps(value, separators=(",", ":"))),
+    )
+
+
+async def hold(connection: Connection, destination: str, hold: Hold | None, *, skew: int) -> None:
+    """Leave a destination alone, or not any more; a probe under way is over."""
+    await connection.execute("DELETE FROM holds WHERE destination = %s", (text(destination),))
+    if hold is not None:
+        await connection.execute(
+            "INSERT INTO holds (destination, reason, since, probe_at, needs_attention) "
+            "VALUES (%s, %s, %s, %s, %s)",
+            (
+                *(text(destination), text(hold.reason), stamp(hold.since)),
+                *(stamp(hold.probe_at) + skew, hold.needs_attention),
+            ),
+        )
+    await connection.execute("SELECT wake()")
+
+
+async def try_probe(connection: Connection, destination: str, *, now: int, until: int) -> bool:
+    """Ask to be the one that probes."""
+    done = await connection.execute(
+        "UPDATE holds SET probed_until = %s WHERE destination = %s AND probe_at <= %s AND probed_until <= %s",
+        (until, text(destination), now, now),
+    )
+    return done.rowcount == 1
