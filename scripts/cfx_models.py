@@ -56,6 +56,7 @@ NAMESPACES = {
     "materials/management": "CFX.Materials.Management",
     "resource_performance": "CFX.ResourcePerformance",
     "structures": "CFX.Structures",
+    "structures/smt_placement": "CFX.Structures.SMTPlacement",
 }
 PACKAGE_DOCSTRINGS = {
     "": '''"""Typed CFX messages, laid out as the standard's namespaces; here by short names too.
@@ -320,7 +321,7 @@ class ModuleWriter:
         self._import_what_bases_need(entry)
         bases = bases or [self._wire("CFXMessage" if entry.is_message else "CFXStructure")]
         fields: dict[str, Mapping[str, Any]] = dict(said.get("fields", {}))
-        described = {attribute(name): field["about"] for name, field in fields.items()}
+        described = {attribute(name): described_field(field) for name, field in fields.items()}
         if "list_of" in said:
             described["items"] = "the entries"
         lines = [f"class {entry.class_name}({', '.join(bases)}):", *docstring(entry, described), ""]
@@ -463,6 +464,11 @@ def not_a_test(entry: Entry) -> list[str]:
     return ["    __test__ = False  # not a test of ours", ""] if named else []
 
 
+def described_field(said: Mapping[str, Any]) -> str:
+    """Give what a field means, and which edition brought it if that was later than its class."""
+    return f"{said['about']} (CFX {said['since']})" if "since" in said else str(said["about"])
+
+
 def docstring(entry: Entry, described: Mapping[str, str]) -> Iterator[str]:
     """Give the docstring of a class: what it is, and what its attributes mean."""
     since = f" (CFX {entry.said['since']})" if "since" in entry.said else ""
@@ -509,8 +515,8 @@ def package_text(catalogue: Catalogue, folder: str) -> str:
     return (
         f"{header(source)}\n{package_docstring(folder, namespace)}\n\nfrom __future__ import annotations\n\n"
         f"from typing import TYPE_CHECKING\n\nfrom {PACKAGE}.lazy import offered\n{eager}\n"
-        f"if TYPE_CHECKING:\n{lines}\n\n"
-        f'__getattr__ = offered(__name__, "{namespace or ""}"{others})\n\n__all__ = [{exported}]\n'
+        f"if TYPE_CHECKING:\n{lines}\nelse:\n"
+        f'    __getattr__ = offered(__name__, "{namespace or ""}"{others})\n\n__all__ = [{exported}]\n'
     )
 
 
@@ -540,7 +546,8 @@ def offered(catalogue: Catalogue, namespace: str) -> dict[str, Entry]:
     elif namespace == "CFX.Structures":
         chosen = others
     else:
-        chosen = [entry for entry in messages if entry.full_name.rpartition(".")[0] == namespace]
+        everything = catalogue.entries.values()
+        chosen = [entry for entry in everything if entry.full_name.rpartition(".")[0] == namespace]
     names: dict[str, Entry] = {}
     for entry in chosen:
         names.setdefault(entry.class_name, entry)

@@ -678,8 +678,8 @@ if TYPE_CHECKING:
         WorkOrderStatus,
     )
     from pywats_cfx.messages.wire import CFXEnum, CFXMessage, CFXStructure
-
-__getattr__ = offered(__name__, "CFX", {"CFXEnum": "wire", "CFXMessage": "wire", "CFXStructure": "wire"})
+else:
+    __getattr__ = offered(__name__, "CFX", {"CFXEnum": "wire", "CFXMessage": "wire", "CFXStructure": "wire"})
 
 __all__ = [
     "MODELS",

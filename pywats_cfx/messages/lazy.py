@@ -69,7 +69,7 @@ def _offered(namespace: str) -> Mapping[str, str]:
         return _by_class([*MESSAGES, *STRUCTURES])
     if namespace == "CFX.Structures":
         return _by_class(STRUCTURES)
-    return _by_class(name for name in MESSAGES if name.rpartition(".")[0] == namespace)
+    return _by_class(name for name in [*MESSAGES, *STRUCTURES] if name.rpartition(".")[0] == namespace)
 
 
 def _by_class(full_names: Iterable[str]) -> Mapping[str, str]:

@@ -102,8 +102,8 @@ class Heartbeat(CFXMessage):
     Attributes:
         cfx_handle: network name of the endpoint, unique within the factory
         heartbeat_frequency: time between two beats the receiver may count on
-        active_faults: faults that are open at present
-        active_recipes: recipes now in use, by lane and stage
+        active_faults: faults that are open at present (CFX 1.7)
+        active_recipes: recipes now in use, by lane and stage (CFX 1.7)
     """
 
     CFX_NAME = "CFX.Heartbeat"

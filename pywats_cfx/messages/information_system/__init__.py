@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         unit_validation,
         work_order_management,
     )
-
-__getattr__ = offered(__name__, "")
+else:
+    __getattr__ = offered(__name__, "")
 
 __all__ = [
     "data_transfer",

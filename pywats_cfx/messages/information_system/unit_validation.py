@@ -19,7 +19,7 @@ class ValidateUnitsRequest(CFXMessage):
         primary_identifier: scanned identifier of the carrier, panel or single unit
         hermes_identifier: board identity used on the Hermes link, if there is one
         units: production units concerned, each with identifier and position
-        lane: production lane number, empty when lanes do not apply
+        lane: production lane number, empty when lanes do not apply (CFX 1.2)
     """
 
     CFX_NAME = "CFX.InformationSystem.UnitValidation.ValidateUnitsRequest"

@@ -9,7 +9,7 @@ from pywats_cfx.messages.lazy import offered
 
 if TYPE_CHECKING:
     from pywats_cfx.messages.materials import management, storage, transport
-
-__getattr__ = offered(__name__, "")
+else:
+    __getattr__ = offered(__name__, "")
 
 __all__ = ["management", "storage", "transport"]

@@ -16,7 +16,7 @@ class GetLoadedMaterialsRequest(CFXMessage):
 
     Attributes:
         location_identifiers: places to report on; empty means every one
-        resource_unique_identifier: machine part to report on, when only one is wanted
+        resource_unique_identifier: machine part to report on, when only one is wanted (CFX 1.7)
     """
 
     CFX_NAME = "CFX.Materials.Storage.GetLoadedMaterialsRequest"

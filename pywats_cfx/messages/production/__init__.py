@@ -70,8 +70,8 @@ if TYPE_CHECKING:
         UnlockStationResponse,
     )
     from pywats_cfx.messages.production.tools import ToolsCleaned, ToolsLoaded, ToolsUnloaded, ToolsUsed
-
-__getattr__ = offered(__name__, "CFX.Production")
+else:
+    __getattr__ = offered(__name__, "CFX.Production")
 
 __all__ = [
     "ActivateRecipeRequest",

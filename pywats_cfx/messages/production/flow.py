@@ -35,7 +35,7 @@ class UnitsInitialized(CFXMessage):
         primary_identifier: scanned identifier of the carrier, panel or single unit
         hermes_identifier: board identity used on the Hermes link, if there is one
         work_order_identifier: work order and, where used, its batch
-        unit_count: number of entries in Units, worked out by the sender
+        unit_count: number of entries in Units, worked out by the sender (CFX 2.0)
         units: production units concerned, each with identifier and position
     """
 
@@ -97,7 +97,7 @@ class UnitsDisqualified(CFXMessage):
         hermes_identifier: board identity used on the Hermes link, if there is one
         reason: why the units cannot be saved
         comments: free text for people
-        unit_count: number of entries in Units, worked out by the sender
+        unit_count: number of entries in Units, worked out by the sender (CFX 2.0)
         units: production units concerned, each with identifier and position
     """
 
@@ -157,10 +157,10 @@ class WorkStarted(CFXMessage):
         lane: production lane number, empty when lanes do not apply
         unit_count: number of entries in Units, worked out by the sender
         units: production units concerned, each with identifier and position
-        recipe_name: recipe name, with its path where the machine uses folders
-        revision: recipe version, such as 2.0
-        relevant_surface: board side being worked on
-        work_order_identifier: work order and, where used, its batch
+        recipe_name: recipe name, with its path where the machine uses folders (CFX 2.1)
+        revision: recipe version, such as 2.0 (CFX 2.1)
+        relevant_surface: board side being worked on (CFX 2.1)
+        work_order_identifier: work order and, where used, its batch (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Production.WorkStarted"
@@ -187,7 +187,7 @@ class WorkCompleted(CFXMessage):
         hermes_identifier: board identity used on the Hermes link, if there is one
         unit_count: number of entries in Units, worked out by the sender
         units: production units concerned, each with identifier and position
-        performance_impacts: what slowed the work down, if anything
+        performance_impacts: what slowed the work down, if anything (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Production.WorkCompleted"
@@ -252,7 +252,7 @@ class WorkStageCompleted(CFXMessage):
         transaction_id: identity of the work transaction that WorkStarted opened
         stage: part of the machine whose work is meant
         result: whether the work was completed, failed, aborted or skipped
-        performance_impacts: what slowed the work down, if anything
+        performance_impacts: what slowed the work down, if anything (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Production.WorkStageCompleted"
@@ -273,9 +273,9 @@ class WorkOrderActionExecuted(CFXMessage):
         type: kind of action, such as set-up or recipe creation
         state: whether the action started, was aborted or is complete
         comments: free text for people
-        relevant_surface: board side being worked on
-        recipe_name: recipe name, with its path where the machine uses folders
-        recipe_revision: recipe version, such as 2.0
+        relevant_surface: board side being worked on (CFX 1.6)
+        recipe_name: recipe name, with its path where the machine uses folders (CFX 1.6)
+        recipe_revision: recipe version, such as 2.0 (CFX 1.6)
         expected_units_per_board: units expected on one board or panel
     """
 

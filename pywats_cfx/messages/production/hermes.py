@@ -62,9 +62,9 @@ class GetWorkOrderDataResponse(CFXMessage):
         top_clearance_height: free height needed above the board, in mm
         bottom_clearance_height: free height needed below the board, in mm
         weight: board weight in grams
-        surface: board side that the work order deals with
-        route: routing number that Hermes hands down the line
-        hermes_unit: board data in Hermes form, sent besides the older fields
+        surface: board side that the work order deals with (CFX 1.3)
+        route: routing number that Hermes hands down the line (CFX 1.4)
+        hermes_unit: board data in Hermes form, sent besides the older fields (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Production.Hermes.GetWorkOrderDataResponse"

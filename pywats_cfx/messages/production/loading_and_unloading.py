@@ -16,7 +16,7 @@ class UnitsLoaded(CFXMessage):
 
     Attributes:
         unique_identifier: barcode or tag of the pallet, tray or other carrier
-        unit_count: number of entries in Units, worked out by the sender
+        unit_count: number of entries in Units, worked out by the sender (CFX 2.0)
         units: those taken, each with the carrier position it came from
     """
 
@@ -32,7 +32,7 @@ class UnitsUnloaded(CFXMessage):
 
     Attributes:
         unique_identifier: barcode or tag of the pallet, tray or other carrier
-        unit_count: number of entries in Units, worked out by the sender
+        unit_count: number of entries in Units, worked out by the sender (CFX 2.0)
         units: those put down, each with its new carrier position
     """
 

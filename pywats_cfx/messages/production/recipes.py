@@ -33,13 +33,13 @@ class RecipeActivated(CFXMessage):
         lane: production lane number, empty when lanes do not apply
         stage: part of the machine meant, empty for the whole endpoint
         expected_cycle_time: planned time per unit or panel, with transfer, without waiting
-        expected_work_time: planned productive time per unit or panel
+        expected_work_time: planned productive time per unit or panel (CFX 1.6)
         expected_units_per_work_transaction: units worked on together, such as 4 for a 2 x 2 panel
         number_of_components_per_unit: parts this recipe installs on one unit
-        work_order_identifier: work order and, where used, its batch
-        target_quantity: units to be made with this recipe, if known
-        relevant_surface: board side being worked on
-        recipe_stages_information: planned times and part counts, stage by stage
+        work_order_identifier: work order and, where used, its batch (CFX 1.3)
+        target_quantity: units to be made with this recipe, if known (CFX 1.3)
+        relevant_surface: board side being worked on (CFX 1.3)
+        recipe_stages_information: planned times and part counts, stage by stage (CFX 1.2)
     """
 
     CFX_NAME = "CFX.Production.RecipeActivated"
@@ -66,7 +66,7 @@ class RecipeDeactivated(CFXMessage):
         revision: recipe version, such as 2.0
         lane: production lane number, empty when lanes do not apply
         stage: part of the machine meant, empty for the whole endpoint
-        work_order_identifier: work order and, where used, its batch
+        work_order_identifier: work order and, where used, its batch (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Production.RecipeDeactivated"
@@ -87,7 +87,7 @@ class RecipeModified(CFXMessage):
         modified_by: who edited the recipe
         reason: why the recipe was edited
         notes: free text about the edit
-        work_order_identifier: work order and, where used, its batch
+        work_order_identifier: work order and, where used, its batch (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Production.RecipeModified"

@@ -50,7 +50,7 @@ class UnitsInspected(CFXMessage):
         recipe_name: recipe name, with its path where the machine uses folders
         recipe_revision: recipe version, such as 2.0
         inspected_units: units with inspections, measurements, defects and symptoms
-        inspected_panel: inspection outcome for the panel as a whole
+        inspected_panel: inspection outcome for the panel as a whole (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Production.TestAndInspection.UnitsInspected"

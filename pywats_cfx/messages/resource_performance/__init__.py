@@ -55,8 +55,8 @@ if TYPE_CHECKING:
         ProcessDataRecorded,
         ToolChanged,
     )
-
-__getattr__ = offered(__name__, "CFX.ResourcePerformance")
+else:
+    __getattr__ = offered(__name__, "CFX.ResourcePerformance")
 
 __all__ = [
     "CalibrationPerformed",

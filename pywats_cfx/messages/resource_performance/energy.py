@@ -18,36 +18,36 @@ class EnergyConsumed(CFXMessage):
         energy_used: energy taken during the window, in kWh
         peak_power: highest power during the window, in watts
         minimum_power: lowest power during the window, in watts
-        mean_power: average power during the window, in watts
-        power_now: power at window end, in watts
-        power_factor_now: power factor at window end
-        peak_current: highest current during the window, in amperes
-        minimum_current: lowest current during the window, in amperes
-        mean_current: average current during the window, in amperes
-        current_now: current at window end, in amperes
-        peak_voltage: highest voltage during the window, in volts
-        minimum_voltage: lowest voltage during the window, in volts
-        mean_voltage: average voltage during the window, in volts
-        voltage_now: voltage at window end, in volts
-        peak_frequency: highest mains frequency during the window, in Hz
-        minimum_frequency: lowest mains frequency during the window, in Hz
-        mean_frequency: average mains frequency during the window, in Hz
-        frequency_now: mains frequency at window end, in Hz
-        peak_power_ryb: highest power on each of three phases, in watts
-        minimum_power_ryb: lowest power on each of three phases, in watts
-        mean_power_ryb: average power on each of three phases, in watts
-        power_now_ryb: power at window end on each of three phases, in watts
-        power_factor_now_ryb: power factor at window end on each of three phases
-        peak_current_ryb: highest current on each of three phases, in amperes
-        minimum_current_ryb: lowest current on each of three phases, in amperes
-        mean_current_ryb: average current on each of three phases, in amperes
-        current_now_ryb: current at window end on each of three phases, in amperes
-        peak_voltage_ryb: highest voltage on each of three phases, in volts
-        minimum_voltage_ryb: lowest voltage on each of three phases, in volts
-        mean_voltage_ryb: average voltage on each of three phases, in volts
-        voltage_now_ryb: voltage at window end on each of three phases, in volts
-        three_phase_neutral_current_now: current in the neutral wire at window end, in amperes
-        consumption_details: same figures split by subsystem
+        mean_power: average power during the window, in watts (CFX 1.3)
+        power_now: power at window end, in watts (CFX 1.3)
+        power_factor_now: power factor at window end (CFX 1.3)
+        peak_current: highest current during the window, in amperes (CFX 1.3)
+        minimum_current: lowest current during the window, in amperes (CFX 1.3)
+        mean_current: average current during the window, in amperes (CFX 1.3)
+        current_now: current at window end, in amperes (CFX 1.3)
+        peak_voltage: highest voltage during the window, in volts (CFX 1.3)
+        minimum_voltage: lowest voltage during the window, in volts (CFX 1.3)
+        mean_voltage: average voltage during the window, in volts (CFX 1.3)
+        voltage_now: voltage at window end, in volts (CFX 1.3)
+        peak_frequency: highest mains frequency during the window, in Hz (CFX 1.3)
+        minimum_frequency: lowest mains frequency during the window, in Hz (CFX 1.3)
+        mean_frequency: average mains frequency during the window, in Hz (CFX 1.3)
+        frequency_now: mains frequency at window end, in Hz (CFX 1.3)
+        peak_power_ryb: highest power on each of three phases, in watts (CFX 1.3)
+        minimum_power_ryb: lowest power on each of three phases, in watts (CFX 1.3)
+        mean_power_ryb: average power on each of three phases, in watts (CFX 1.3)
+        power_now_ryb: power at window end on each of three phases, in watts (CFX 1.3)
+        power_factor_now_ryb: power factor at window end on each of three phases (CFX 1.3)
+        peak_current_ryb: highest current on each of three phases, in amperes (CFX 1.3)
+        minimum_current_ryb: lowest current on each of three phases, in amperes (CFX 1.3)
+        mean_current_ryb: average current on each of three phases, in amperes (CFX 1.3)
+        current_now_ryb: current at window end on each of three phases, in amperes (CFX 1.3)
+        peak_voltage_ryb: highest voltage on each of three phases, in volts (CFX 1.3)
+        minimum_voltage_ryb: lowest voltage on each of three phases, in volts (CFX 1.3)
+        mean_voltage_ryb: average voltage on each of three phases, in volts (CFX 1.3)
+        voltage_now_ryb: voltage at window end on each of three phases, in volts (CFX 1.3)
+        three_phase_neutral_current_now: current in the neutral wire at window end, in amperes (CFX 1.3)
+        consumption_details: same figures split by subsystem (CFX 2.1)
     """
 
     CFX_NAME = "CFX.ResourcePerformance.EnergyConsumed"

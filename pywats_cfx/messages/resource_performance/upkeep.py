@@ -19,7 +19,7 @@ class CalibrationPerformed(CFXMessage):
 
     Attributes:
         calibration: what was calibrated, when, outcome and measured values
-        transaction_id: identity of the work transaction, empty when outside one
+        transaction_id: identity of the work transaction, empty when outside one (CFX 2.0)
     """
 
     CFX_NAME = "CFX.ResourcePerformance.CalibrationPerformed"
@@ -75,7 +75,7 @@ class LogEntryRecorded(CFXMessage):
         importance: log level, from Debug to Fatal
         lane: production lane number, empty when lanes do not apply
         stage: part of the machine meant, empty for the whole endpoint
-        additional_data: extra details that some kinds of entry carry
+        additional_data: extra details that some kinds of entry carry (CFX 1.4)
     """
 
     CFX_NAME = "CFX.ResourcePerformance.LogEntryRecorded"

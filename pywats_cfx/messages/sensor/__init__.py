@@ -9,7 +9,7 @@ from pywats_cfx.messages.lazy import offered
 
 if TYPE_CHECKING:
     from pywats_cfx.messages.sensor import identification
-
-__getattr__ = offered(__name__, "")
+else:
+    __getattr__ = offered(__name__, "")
 
 __all__ = ["identification"]

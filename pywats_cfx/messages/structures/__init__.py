@@ -488,8 +488,8 @@ if TYPE_CHECKING:
         WorkOrderActionType,
         WorkOrderStatus,
     )
-
-__getattr__ = offered(__name__, "CFX.Structures")
+else:
+    __getattr__ = offered(__name__, "CFX.Structures")
 
 __all__ = [
     "N2",

@@ -64,9 +64,9 @@ class CoatingMeasurement(Measurement):
         expected_value: nominal number the process should show
         min_acceptable_value: lowest number still good
         max_acceptable_value: highest number still good
-        axis: direction the nozzle moved in, such as AxisX
-        fluid_pressure: tells pressure pumps apart when there is more than one
-        nozzle_width: tells nozzle widths apart when there is more than one
+        axis: direction the nozzle moved in, such as AxisX (CFX 1.5)
+        fluid_pressure: tells pressure pumps apart when there is more than one (CFX 1.5)
+        nozzle_width: tells nozzle widths apart when there is more than one (CFX 1.5)
     """
 
     CFX_NAME = "CFX.Structures.Coating.CoatingMeasurement"
@@ -114,7 +114,7 @@ class CoatingProcessData(ProcessData):
 
     Attributes:
         readings: values taken while the process ran
-        nozzle: figures kept apart for each nozzle
+        nozzle: figures kept apart for each nozzle (CFX 1.5)
     """
 
     CFX_NAME = "CFX.Structures.Coating.CoatingProcessData"

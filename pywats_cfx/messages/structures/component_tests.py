@@ -56,10 +56,10 @@ class ComponentElectricalTest(CFXStructure):
     """Reading of a picked part's electrical value, with limits and the tester used.
 
     Attributes:
-        tester_vendor: company that made the tester
-        tester_model_number: maker's model designation of the tester
+        tester_vendor: company that made the tester (CFX 2.1)
+        tester_model_number: maker's model designation of the tester (CFX 2.1)
         tester_serial_number: maker's serial number of the tester
-        tester_firmware_version: firmware release running in the tester
+        tester_firmware_version: firmware release running in the tester (CFX 2.1)
         frequency: signal frequency the check was made at, in hertz
         expected_value: value a good component should show
         measured_value: what the check actually found
@@ -235,8 +235,8 @@ class BadElectricalTestRejectionDetails(ComponentElectricalTest, RejectionDetail
     """Electrical check that led a machine to throw a component away.
 
     Attributes:
-        decision_source: what gave the verdict: measured values, an algorithm or an operator
-        error_code: machine's own code for what went wrong
+        decision_source: what gave the verdict: measured values, an algorithm or an operator (CFX 2.1)
+        error_code: machine's own code for what went wrong (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Structures.BadElectricalTestRejectionDetails"
@@ -250,8 +250,8 @@ class BadOpticalTestRejectionDetails(ComponentOpticalTest, RejectionDetails):
     """Optical check that led a machine to throw a component away.
 
     Attributes:
-        decision_source: what gave the verdict: measured values, an algorithm or an operator
-        error_code: machine's own code for what went wrong
+        decision_source: what gave the verdict: measured values, an algorithm or an operator (CFX 2.1)
+        error_code: machine's own code for what went wrong (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Structures.BadOpticalTestRejectionDetails"
@@ -265,8 +265,8 @@ class BadPressureTestRejectionDetails(ComponentPressureTest, RejectionDetails):
     """Vacuum or pressure check that led a machine to throw a component away.
 
     Attributes:
-        decision_source: what gave the verdict: measured values, an algorithm or an operator
-        error_code: machine's own code for what went wrong
+        decision_source: what gave the verdict: measured values, an algorithm or an operator (CFX 2.1)
+        error_code: machine's own code for what went wrong (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Structures.BadPressureTestRejectionDetails"

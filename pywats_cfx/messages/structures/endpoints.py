@@ -228,18 +228,18 @@ class Endpoint(CFXStructure):
         vendor: company that made the equipment
         model_number: maker's model designation
         serial_number: maker's serial number of the equipment
-        software_version: release of the control software
-        firmware_version: release of the built-in firmware
-        operating_system: kind of operating system on its computer
-        operating_system_platform: word size or processor family of its computer
-        operating_system_version: release of that operating system
+        software_version: release of the control software (CFX 1.2)
+        firmware_version: release of the built-in firmware (CFX 1.2)
+        operating_system: kind of operating system on its computer (CFX 1.2)
+        operating_system_platform: word size or processor family of its computer (CFX 1.2)
+        operating_system_version: release of that operating system (CFX 1.2)
         stages: stages units pass through, in order
         number_of_lanes: how many units can run side by side
         hermes_information: whether it also speaks IPC-HERMES-9852
         operating_requirements: supply and climate the equipment needs to run
         supported_topics: groups of messages it can send or answer
-        supported_pcb_dimensions: smallest and largest boards it can take
-        sleep_states: energy-saving states it can be put into
+        supported_pcb_dimensions: smallest and largest boards it can take (CFX 1.3)
+        sleep_states: energy-saving states it can be put into (CFX 1.3)
     """
 
     CFX_NAME = "CFX.Structures.Endpoint"

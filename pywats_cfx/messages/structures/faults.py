@@ -95,7 +95,7 @@ class Fault(CFXStructure):
     """A disturbance at an endpoint: what, where, how bad and since when.
 
     Attributes:
-        transaction_id: identity of the work transaction that WorkStarted opened
+        transaction_id: identity of the work transaction that WorkStarted opened (CFX 1.2)
         cause: kind of trouble behind it
         severity: how bad it is: information, warning, error or alarm
         fault_code: machine's own code for this kind of fault

@@ -57,7 +57,7 @@ class Symptom(CFXStructure):
         symptom_category: group that the symptom code falls under
         description: what was noticed, in plain words
         comments: free text for people
-        status: how far the symptom has been dealt with
+        status: how far the symptom has been dealt with (CFX 1.4)
         components_of_interest: components that may be the source
         region_of_interest: area of the board that may be the source
         priority: rank by which symptoms are worked off

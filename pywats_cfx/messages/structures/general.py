@@ -112,11 +112,11 @@ class UnitPosition(CFXStructure):
         position_name: name of the place, such as CIRCUIT1
         x: unit origin along X, mm
         y: unit origin along Y, mm
-        z: unit origin along Z, mm
+        z: unit origin along Z, mm (CFX 2.0)
         rotation: turn of the unit in its place, degrees
         flip_x: true when the unit is mirrored in X
         flip_y: true when the unit is mirrored in Y
-        status: good, bad, scrapped or skipped; senders default to Pass
+        status: good, bad, scrapped or skipped; senders default to Pass (CFX 1.5)
     """
 
     CFX_NAME = "CFX.Structures.UnitPosition"
@@ -144,7 +144,7 @@ class FiducialInfo(CFXStructure):
         fiducial_x: place of the mark along x
         fiducial_y: place of the mark along y
         fiducial_rxy: rotation offset of the mark in the board plane
-        unique_identifier: identity of this mark on the board
+        unique_identifier: identity of this mark on the board (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Structures.FiducialInfo"
@@ -162,7 +162,7 @@ class UnitInfo(UnitPosition):
         bad_mark: 0 not known, 1 usable, 2 marked bad
         fiducial_count: number of alignment marks on the unit
         fiducials: positions of the alignment marks
-        crds: reference designators on the unit, such as R1
+        crds: reference designators on the unit, such as R1 (CFX 1.7)
     """
 
     CFX_NAME = "CFX.Structures.UnitInfo"

@@ -49,9 +49,9 @@ class Image(CFXStructure):
 
     Attributes:
         mime_type: media type of the content, such as image/png
-        transfer_mode: whether the picture is inside the message or elsewhere
+        transfer_mode: whether the picture is inside the message or elsewhere (CFX 1.4)
         image_data: picture itself, when it travels in the message
-        image_url: address to fetch the picture from, when not carried here
+        image_url: address to fetch the picture from, when not carried here (CFX 1.4)
     """
 
     CFX_NAME = "CFX.Structures.Image"

@@ -44,7 +44,7 @@ class Inspection(CFXStructure):
         defects_found: flaws that came to light in the step
         symptoms: odd behaviour noticed, whose cause may still be open
         measurements: values taken that belong to no particular defect or symptom
-        ref_no: number of the inspection object that was looked at
+        ref_no: number of the inspection object that was looked at (CFX 1.3)
     """
 
     CFX_NAME = "CFX.Structures.Inspection"
@@ -74,7 +74,7 @@ class InspectedUnit(CFXStructure):
         overall_result: verdict over everything done to it in this message
         inspections: steps carried out, each with its own findings
         verification: outcome of the second look at what the machine reported
-        total_inspection_count: how many steps were run, even when only failures are listed
+        total_inspection_count: how many steps were run, even when only failures are listed (CFX 1.4)
     """
 
     CFX_NAME = "CFX.Structures.InspectedUnit"
@@ -99,7 +99,7 @@ class InspectedPanel(CFXStructure):
         stretch: size against nominal: 1 is equal, above stretched, below shrunk
         recognized_stroke_direction: way the squeegee moved when the panel was printed
         fiducials: reference marks that were found on the panel
-        pcb_variant: which version of the bare board this is
+        pcb_variant: which version of the bare board this is (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.InspectedPanel"

@@ -106,9 +106,9 @@ class InstalledComponent(CFXStructure):
         reference_designator: position on the board, such as R1, or a pin, such as U1.3
         installed_unit_identifier: serial number of the part or sub-assembly fitted there
         installation_time: when the part was put in place
-        stage: stage of the endpoint where this applies
+        stage: stage of the endpoint where this applies (CFX 1.3)
         electrical_test: electrical check of the part before it was placed
-        tests: all checks of the part before it was placed
+        tests: all checks of the part before it was placed (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Structures.InstalledComponent"
@@ -180,12 +180,12 @@ class InstalledMaterial(CFXStructure):
         unit_identifier: serial number of the unit, or of the carrier or panel holding it
         unit_position_number: place of the unit on its carrier or panel; empty when not used
         quantity_installed: how much of the lot went onto the unit
-        quantity_non_installed: how much of the lot was meant for it but left out
+        quantity_non_installed: how much of the lot was meant for it but left out (CFX 1.4)
         material: lot, reel or other package the parts came from
         carrier_location: feeder or tray, and its slot, that supplied the parts
         installed_components: spots that received a part
         non_installed_components: spots that were left empty
-        reference_part_number: part number planned, when an alternative was fitted instead
+        reference_part_number: part number planned, when an alternative was fitted instead (CFX 1.5)
     """
 
     CFX_NAME = "CFX.Structures.InstalledMaterial"

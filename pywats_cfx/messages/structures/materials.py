@@ -125,7 +125,7 @@ class MaterialPackage(CFXStructure):
     Attributes:
         unique_identifier: barcode or RFID code of this very package
         internal_part_number: part number used inside the company
-        internal_package_name: company name for the component package or body type
+        internal_package_name: company name for the component package or body type (CFX 1.5)
         quantity: parts or amount of material now in the package
         leading_material_package: package spliced ahead of this one, used up before it
         batch_id: batch code for material whose single packages carry no code
@@ -180,7 +180,7 @@ class MaterialPackageDetail(CFXStructure):
     Attributes:
         unique_identifier: barcode or RFID code of this very package
         internal_part_number: part number used inside the company
-        internal_package_name: company name for the component package or body type
+        internal_package_name: company name for the component package or body type (CFX 1.5)
         manufacturer: company that made the material
         manufacturer_part_number: part number used by the maker
         vendor: company that sold the material
@@ -196,12 +196,12 @@ class MaterialPackageDetail(CFXStructure):
         status: whether it may be used, is blocked or is empty
         hazardous_material_type: class of danger when handling or disposing of it
         material_data: further facts by kind of material, such as moisture exposure
-        batch_id: batch code for material whose single packages carry no code
-        grey_zone: components around a splice that may come from either reel
-        part_price: price paid for one part
-        part_price_unit: currency or unit of the price
-        packaging_info: how the parts are packed, such as tape or tray sizes
-        resource_location: position in the machine or store, described in structured form
+        batch_id: batch code for material whose single packages carry no code (CFX 1.5)
+        grey_zone: components around a splice that may come from either reel (CFX 1.5)
+        part_price: price paid for one part (CFX 1.5)
+        part_price_unit: currency or unit of the price (CFX 1.5)
+        packaging_info: how the parts are packed, such as tape or tray sizes (CFX 1.5)
+        resource_location: position in the machine or store, described in structured form (CFX 1.7)
     """
 
     CFX_NAME = "CFX.Structures.MaterialPackageDetail"
@@ -261,7 +261,7 @@ class MaterialCarrier(CFXStructure):
     Attributes:
         unique_identifier: barcode, RFID or other code of the carrier
         name: everyday name of the carrier
-        parent_carrier: larger carrier that this one is mounted in
+        parent_carrier: larger carrier that this one is mounted in (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Structures.MaterialCarrier"
@@ -288,7 +288,7 @@ class MaterialCarrierLocation(CFXStructure):
     """Slot or position together with the carrier mounted there.
 
     Attributes:
-        resource_location: position in the machine or store, described in structured form
+        resource_location: position in the machine or store, described in structured form (CFX 1.7)
         location_identifier: barcode, RFID or other unique code of this place
         location_name: place name that people use, such as a slot or bin
         carrier_information: feeder, tray or other carrier that sits in this place
@@ -306,7 +306,7 @@ class MaterialLocation(CFXStructure):
     """Slot, bin or position together with the material lying there.
 
     Attributes:
-        resource_location: position in the machine or store, described in structured form
+        resource_location: position in the machine or store, described in structured form (CFX 1.7)
         location_identifier: barcode, RFID or other unique code of this place
         location_name: place name that people use, such as a slot or bin
         material_package: reel, tray, bag or bin that lies in this place

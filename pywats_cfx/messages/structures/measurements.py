@@ -100,9 +100,9 @@ class NumericValue(CFXStructure):
         expected_value: target value, before any tolerance
         expected_value_units: unit of the target value
         minimum_acceptable_value: lower limit for a pass
-        minimum_acceptable_value_units: unit of the lower limit
+        minimum_acceptable_value_units: unit of the lower limit (CFX 2.0)
         maximum_acceptable_value: upper limit for a pass
-        maximum_acceptable_value_units: unit of the upper limit
+        maximum_acceptable_value_units: unit of the upper limit (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.NumericValue"

@@ -149,7 +149,7 @@ class Component(GeometricObject):
     Attributes:
         type: package or body type, such as C1206
         group: component class, such as resistor or capacitor
-        part_number: part number of the inspected component
+        part_number: part number of the inspected component (CFX 1.3)
         pins: leads or terminals of the component
     """
 
@@ -167,7 +167,7 @@ class Board(GeometricObject):
     """Single board of a panel with the marks, parts and sub-boards on it.
 
     Attributes:
-        unit_position_number: place of the unit on its carrier or panel, counted from 1
+        unit_position_number: place of the unit on its carrier or panel, counted from 1 (CFX 1.3)
         boards: boards directly below this object, without their sub-boards
         fiducials: fiducial marks that belong directly to this object
         components: components placed directly on this board

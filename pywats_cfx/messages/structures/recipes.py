@@ -65,11 +65,12 @@ class Recipe(CFXStructure):
         name: recipe name, possibly with its full path
         revision: recipe version, for example 2.0
         expected_cycle_time: planned time per unit or group, transfer and positioning included
-        expected_work_time: planned productive time per unit or group in milliseconds, transfer excluded
+        expected_work_time: planned productive time per unit or group in milliseconds, transfer excluded (CFX
+            1.6)
         expected_units_per_work_transaction: units handled together in one go, or their usual average
-        unit_length: unit size in transport direction, in cm
-        unit_width: unit size across the transport direction, in cm
-        unit_height: unit size upwards, in cm
+        unit_length: unit size in transport direction, in cm (CFX 1.2)
+        unit_width: unit size across the transport direction, in cm (CFX 1.2)
+        unit_height: unit size upwards, in cm (CFX 1.2)
         mime_type: content type (MIME) of the attached recipe file
         recipe_data: content of the recipe file, base64 in JSON
     """
@@ -123,7 +124,8 @@ class RecipeStageInformation(CFXStructure):
     Attributes:
         stage: part of the machine where this took place or applies
         expected_cycle_time: planned time per unit or group, transfer and positioning included
-        expected_work_time: planned productive time per unit or group in milliseconds, transfer excluded
+        expected_work_time: planned productive time per unit or group in milliseconds, transfer excluded (CFX
+            1.6)
         number_of_components_per_unit: how many components go onto one unit
     """
 

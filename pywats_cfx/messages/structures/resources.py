@@ -66,7 +66,7 @@ class Resource(CFXStructure):
         unique_identifier: code by which the machine or device is known
         name: everyday name of the machine or device
         resource_type: kind of machine or part as free text, often a model name
-        type: kind of place or machine, from the fixed list
+        type: kind of place or machine, from the fixed list (CFX 1.7)
         vendor: company that made or sold it
         model_number: model name or number given by its maker
         serial_number: serial number given by its maker
@@ -166,15 +166,15 @@ class Conveyor(ResourceInformation):
     """Conveyor in a machine, as an item to be serviced (CFX 1.3).
 
     Attributes:
-        sequence: number of the conveyor, counted from 1
-        speed_set_point: transport speed that was asked for
-        speed_reading_point: transport speed that was measured, in cm/min
-        width_set_point: rail width that was asked for, in mm
-        width_reading_point: rail width that was measured, in mm
-        center_support_position_set_point: place asked for the middle support, in mm
-        center_support_position_reading_point: place measured for the middle support, in mm
-        center_support_height_set_point: height asked for the middle support, in mm
-        center_support_height_reading_point: height measured for the middle support, in mm
+        sequence: number of the conveyor, counted from 1 (CFX 2.0)
+        speed_set_point: transport speed that was asked for (CFX 2.0)
+        speed_reading_point: transport speed that was measured, in cm/min (CFX 2.0)
+        width_set_point: rail width that was asked for, in mm (CFX 2.0)
+        width_reading_point: rail width that was measured, in mm (CFX 2.0)
+        center_support_position_set_point: place asked for the middle support, in mm (CFX 2.0)
+        center_support_position_reading_point: place measured for the middle support, in mm (CFX 2.0)
+        center_support_height_set_point: height asked for the middle support, in mm (CFX 2.0)
+        center_support_height_reading_point: height measured for the middle support, in mm (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.Conveyor"

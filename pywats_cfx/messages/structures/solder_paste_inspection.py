@@ -156,7 +156,7 @@ class SolderPasteInspectionRecipe(Recipe):
         units_to_inspect: units of the panel with the objects to check
         recipe_generation_date: when the recipe was created
         inspection_method: way of inspecting that the recipe is meant for
-        fiducials: alignment marks used to locate the board
+        fiducials: alignment marks used to locate the board (CFX 1.6)
     """
 
     CFX_NAME = "CFX.Structures.SolderPasteInspection.SolderPasteInspectionRecipe"
@@ -183,12 +183,12 @@ class SolderPasteMeasurement(Measurement):
         vol: measured paste volume, ml
         e_vol: nominal paste volume, ml
         image: picture of the deposit, when the machine provides one
-        a: measured area of the deposit, square mm
-        ea: nominal area of the deposit, square mm
-        px: nominal position along X, mm
-        py: nominal position along Y, mm
-        rxy: counter-clockwise turn in the board plane, degrees
-        ar: area ratio, aperture opening over aperture wall area
+        a: measured area of the deposit, square mm (CFX 1.3)
+        ea: nominal area of the deposit, square mm (CFX 1.3)
+        px: nominal position along X, mm (CFX 1.3)
+        py: nominal position along Y, mm (CFX 1.3)
+        rxy: counter-clockwise turn in the board plane, degrees (CFX 1.3)
+        ar: area ratio, aperture opening over aperture wall area (CFX 1.3)
     """
 
     CFX_NAME = "CFX.Structures.SolderPasteInspection.SolderPasteMeasurement"

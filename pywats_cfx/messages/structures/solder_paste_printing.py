@@ -84,7 +84,7 @@ class SMTSqueegee(Tool):
     """Squeegee set in a printer, tracked with its cleanliness.
 
     Attributes:
-        cleaning_state: whether the tool counts as clean at present
+        cleaning_state: whether the tool counts as clean at present (CFX 1.5)
     """
 
     CFX_NAME = "CFX.Structures.SolderPastePrinting.SMTSqueegee"
@@ -97,7 +97,7 @@ class SMTStencil(Tool):
     """Stencil frame in a printer, tracked with its cleanliness.
 
     Attributes:
-        cleaning_state: whether the tool counts as clean at present
+        cleaning_state: whether the tool counts as clean at present (CFX 1.5)
     """
 
     CFX_NAME = "CFX.Structures.SolderPastePrinting.SMTStencil"
@@ -151,8 +151,8 @@ class SolderPastePrintingPCBProcessData(ProcessData):
         offset_theta: correction of the print rotation
         first_print_direction: way in which the first squeegee stroke ran
         cycle_time: time that the whole print cycle took
-        pre_print_stretch: board or stencil stretch before the print
-        post_print_stretch: board or stencil stretch after the print
+        pre_print_stretch: board or stencil stretch before the print (CFX 2.0)
+        post_print_stretch: board or stencil stretch after the print (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.SolderPastePrinting.SolderPastePrintingPCBProcessData"

@@ -95,8 +95,8 @@ class Calibration(CFXStructure):
         calibration_code: maker's own code for this kind of calibration
         calibration_type: part or quantity that was calibrated
         comments: free remarks from the person or machine that reported it
-        status: whether the calibration succeeded
-        calibration_time: when the calibration was done
+        status: whether the calibration succeeded (CFX 1.3)
+        calibration_time: when the calibration was done (CFX 1.3)
         measurements: figures found during the calibration
     """
 

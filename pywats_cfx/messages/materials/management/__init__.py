@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         UnblockMaterialsRequest,
         UnblockMaterialsResponse,
     )
-
-__getattr__ = offered(__name__, "CFX.Materials.Management")
+else:
+    __getattr__ = offered(__name__, "CFX.Materials.Management")
 
 __all__ = [
     "BlockMaterialsRequest",

@@ -10,7 +10,7 @@ from pywats_cfx.messages.lazy import offered
 if TYPE_CHECKING:
     from pywats_cfx.messages.production.application import materials, solder
     from pywats_cfx.messages.production.application.materials import MaterialsApplied, MaterialsUnapplied
-
-__getattr__ = offered(__name__, "CFX.Production.Application")
+else:
+    __getattr__ = offered(__name__, "CFX.Production.Application")
 
 __all__ = ["MaterialsApplied", "MaterialsUnapplied", "materials", "solder"]

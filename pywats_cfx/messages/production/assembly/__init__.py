@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         MaterialsUninstalled,
         UnitsPersonalized,
     )
-
-__getattr__ = offered(__name__, "CFX.Production.Assembly")
+else:
+    __getattr__ = offered(__name__, "CFX.Production.Assembly")
 
 __all__ = ["MaterialsInstalled", "MaterialsUninstalled", "UnitsPersonalized", "components", "press_insertion"]

@@ -69,8 +69,8 @@ class SMDBulkCaseFeeder(MaterialCarrier):
         cell_count_y: number of cells along Y
         cell_pitch_x: step from one cell to the next along X
         cell_pitch_y: step from one cell to the next along Y
-        cell_number_x: cell along X that holds the material
-        cell_number_y: cell along Y that holds the material
+        cell_number_x: cell along X that holds the material (CFX 2.0)
+        cell_number_y: cell along Y that holds the material (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.SMTPlacement.SMDBulkCaseFeeder"
@@ -136,8 +136,8 @@ class SMDTrayFeeder(MaterialCarrier):
         cell_count_y: number of cells along Y
         cell_pitch_x: step from one cell to the next along X
         cell_pitch_y: step from one cell to the next along Y
-        cell_number_x: cell along X that holds the material
-        cell_number_y: cell along Y that holds the material
+        cell_number_x: cell along X that holds the material (CFX 2.0)
+        cell_number_y: cell along Y that holds the material (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.SMTPlacement.SMDTrayFeeder"

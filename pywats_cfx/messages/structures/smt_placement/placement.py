@@ -69,8 +69,8 @@ class SMTPlacementFault(Fault):
         designator: board position, with part number, that was being worked on
         material_location: feeder or slot and the material in it
         head_and_nozzle: head and nozzle that had the trouble
-        number_of_tries_before_error: attempts made before the machine gave up
-        reference_part_number: part number that the machine meant to place
+        number_of_tries_before_error: attempts made before the machine gave up (CFX 2.0)
+        reference_part_number: part number that the machine meant to place (CFX 2.0)
     """
 
     CFX_NAME = "CFX.Structures.SMTPlacement.SMTPlacementFault"
@@ -90,10 +90,10 @@ class SMTInstalledComponent(InstalledComponent):
 
     Attributes:
         head_and_nozzle: placement head and nozzle that handled the component
-        picking_time: moment the component was picked up
-        picking_sequence: order of this pick among the picks made
-        installation_sequence: order of this placement among the placements made
-        cycle_sequence: number of the pick and place cycle it belongs to
+        picking_time: moment the component was picked up (CFX 2.0)
+        picking_sequence: order of this pick among the picks made (CFX 2.0)
+        installation_sequence: order of this placement among the placements made (CFX 2.0)
+        cycle_sequence: number of the pick and place cycle it belongs to (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Structures.SMTPlacement.SMTInstalledComponent"
@@ -111,9 +111,9 @@ class SMTNonInstalledComponent(NonInstalledComponent):
 
     Attributes:
         head_and_nozzle: placement head and nozzle that handled the component
-        picking_time: moment the component was picked up
-        picking_sequence: order of this pick among the picks made
-        cycle_sequence: number of the pick and place cycle it belongs to
+        picking_time: moment the component was picked up (CFX 2.0)
+        picking_sequence: order of this pick among the picks made (CFX 2.0)
+        cycle_sequence: number of the pick and place cycle it belongs to (CFX 2.1)
     """
 
     CFX_NAME = "CFX.Structures.SMTPlacement.SMTNonInstalledComponent"
@@ -159,7 +159,7 @@ class SMTPlacementActivity(Activity):
     Attributes:
         placement_type: whether the machine ran by hand, stepwise or on its own
         head: single placing head, as older senders give it
-        heads: placing heads that took part
+        heads: placing heads that took part (CFX 1.2)
     """
 
     CFX_NAME = "CFX.Structures.SMTPlacement.SMTPlacementActivity"
