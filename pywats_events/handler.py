@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pywats_events.event import Event, EventType
+from pywats_events.policies import ErrorPolicy, RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,23 @@ class BaseHandler(ABC):
     Attributes:
         name: identity in the journal; keep it stable. Default: the class's name.
         destination: name of the system that it calls; handlers of one destination share its circuit
-            breaker. None: no such system.
+            breaker and its rate limit. None: no such system.
+        priority: of the handlers of a destination with a rate limit, those of higher priority go first; the
+            others keep a small part, so that none waits for ever.
+        coalesces: of the events of one key and type that have gathered in a backlog only the newest counts;
+            the others are dropped as superseded. Only where each event says all that the next one says anew
+            (the state of an asset), never for results.
+        retry_policy: for this handler in place of the bus's.
+        error_policy: for this handler in place of the bus's: where its dead letters are shown, and the
+            settings of its destination's breaker (the first handler of a destination that has some counts).
     """
 
     name: str = ""
     destination: str | None = None
+    priority: int = 0
+    coalesces: bool = False
+    retry_policy: RetryPolicy | None = None
+    error_policy: ErrorPolicy | None = None
 
     @property
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,13 @@ from uuid import uuid4
 
 import structlog
 
+from pywats_events.bus.backlog import Backlog
 from pywats_events.bus.dead_letters import DeadLetters
+from pywats_events.bus.destinations import Destinations
 from pywats_events.bus.dispatcher import Dispatcher, Settled
+from pywats_events.bus.drains import Drains, Forecast
 from pywats_events.bus.failures import dead_letter, failure, log_unreadable, not_read
+from pywats_events.bus.housekeeping import Housekeeping, Retention
 from pywats_events.bus.intake import IntakeDesk, Observer
 from pywats_events.bus.replay_jobs import RAMP, ReplayJob
 from pywats_events.bus.rereading import Rereading
@@ -36,7 +41,7 @@ from pywats_events.journal import (
 )
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.message import Adapter, RawMessage, Unreadable
-from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
+from pywats_events.policies import CircuitBreaker, ErrorPolicy, RateLimit, RetryPolicy
 from pywats_events.transports.base import BaseTransport
 
 log = structlog.get_logger(__name__)
@@ -57,6 +62,9 @@ class AsyncEventBus:
         concurrency: most handlers that run at the same time.
         handler_timeout: seconds after which a try counts as failed.
         high_water: from so many unsettled deliveries on, sources wait.
+        rate_limits: how fast destinations may be asked, by their names. Handlers share the rate of theirs.
+        retention: how long the journal keeps what is done with. None: nothing is removed.
+        clock: seconds since 1970, for rates, drains and housekeeping.
     """
 
     def __init__(
@@ -68,6 +76,9 @@ class AsyncEventBus:
         concurrency: int = 32,
         handler_timeout: float = 60.0,
         high_water: int = 10_000,
+        rate_limits: Mapping[str, RateLimit] | None = None,
+        retention: Retention | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if concurrency < 1:
             raise ValueError("concurrency must be at least 1")
@@ -89,12 +100,31 @@ class AsyncEventBus:
             high_water=high_water,
             listener=self,
         )
+        self._destinations = Destinations(
+            self.journal,
+            breaker=self._error_policy.circuit_breaker,
+            limits=rate_limits or {},
+            on_back=lambda _: self._backlog.count_soon(),
+            clock=clock,
+        )
+        self._drains = Drains(clock)
+        self._backlog = Backlog(
+            self.journal,
+            self._subscriptions,
+            self._destinations,
+            self._drains,
+            on_counted=self._desk.counted,
+        )
+        self._housekeeping = Housekeeping(
+            self.journal, retention=retention, on_removed=self._desk.room_may_be, clock=clock
+        )
         self._dispatcher = Dispatcher(
             self.journal,
             self._subscriptions,
             concurrency=concurrency,
             retry_policy=retry_policy or RetryPolicy(),
-            breaker=self._error_policy.circuit_breaker,
+            destinations=self._destinations,
+            drains=self._drains,
             handler_timeout=handler_timeout,
             executor=self._executor,
             on_settled=self._note_settled,
@@ -118,6 +148,7 @@ class AsyncEventBus:
         filter: Filter | None = None,  # noqa: A002  # the word that users expect
         middleware: Sequence[Middleware] = (),
         retry_policy: RetryPolicy | None = None,
+        error_policy: ErrorPolicy | None = None,
     ) -> Subscription:
         """Bring a handler the events that it wants, from now on.
 
@@ -126,19 +157,30 @@ class AsyncEventBus:
             name: identity in the journal; default: the handler's name. A name that is taken gets a number.
             filter: which events of its types it wants.
             middleware: code around each try, outermost first.
-            retry_policy: for this handler alone.
+            retry_policy: for this handler alone; default: the handler's own, else the bus's.
+            error_policy: likewise.
 
         Raises:
             TypeError: the handler does not say properly which events it wants.
         """
         subscription = Subscription.of(
-            handler, name=name, filter=filter, middleware=middleware, retry_policy=retry_policy
+            handler,
+            name=name,
+            filter=filter,
+            middleware=middleware,
+            retry_policy=retry_policy,
+            error_policy=error_policy,
         )
         first, number = subscription.name, 1
         while subscription.name in self._subscriptions:
             number += 1
             subscription.name = f"{first}-{number}"
         self._subscriptions[subscription.name] = subscription
+        policy = subscription.error_policy
+        if policy is not None:
+            policy.dead_letter_queue.bind(self._replay_ids)
+            if subscription.destination is not None:
+                self._destinations.configure(subscription.destination, policy.circuit_breaker)
         self._dispatcher.nudge()  # something may be due to it from before
         return subscription
 
@@ -183,7 +225,28 @@ class AsyncEventBus:
     @property
     def breakers(self) -> Mapping[str, CircuitBreaker]:
         """The circuit breakers, by destination."""
-        return self._dispatcher.breakers
+        return self._destinations.breakers
+
+    def note_request(self, destination: str) -> None:
+        """Count a request to a destination against its rate limit (``RateLimit.counts_requests``).
+
+        The destination's client calls it as each request begins, in the context of whoever makes it: so what
+        handlers do is told from what else goes there.
+        """
+        self._destinations.note_request(destination)
+
+    async def probe(self, destination: str) -> None:
+        """Try at once whether a destination is back that is left alone, after somebody has mended it."""
+        await self._destinations.probe_now(destination)
+        self._dispatcher.nudge()
+
+    async def forecast(self) -> Mapping[str, Forecast]:
+        """Say for each destination how many deliveries wait, how fast they go, and when they will be gone.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        return await self._backlog.forecast()
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -199,13 +262,15 @@ class AsyncEventBus:
         if self._tasks:
             raise RuntimeError("this bus was stopped; make a new one")
         await self.journal.open()
-        await self._desk.count()
+        await self._destinations.start()
+        await self._backlog.count()
         self._running = True
         create = asyncio.get_running_loop().create_task
         self._tasks = [
             create(self._supervise("intake", self._desk.run), name="intake"),
-            create(self._supervise("backlog", self._desk.count_forever), name="backlog"),
+            create(self._supervise("backlog", self._backlog.run), name="backlog"),
             create(self._supervise("dispatcher", self._dispatcher.run), name="dispatcher"),
+            create(self._supervise("housekeeping", self._housekeeping.run), name="housekeeping"),
         ]
         try:
             for transport in self._transports.values():
@@ -342,9 +407,14 @@ class AsyncEventBus:
         return await self.replay(Query(ids=ids, limit=len(ids))) if ids else 0
 
     def _note_revived(self, ids: Sequence[str]) -> None:
-        self._error_policy.dead_letter_queue.forget(ids)
+        for policy in self._error_policies():
+            policy.dead_letter_queue.forget(ids)
         self._desk.reopened(len(ids))
         self._dispatcher.nudge()
+
+    def _error_policies(self) -> list[ErrorPolicy]:
+        own = [one.error_policy for one in self._subscriptions.values() if one.error_policy is not None]
+        return [self._error_policy, *own]
 
     # --- what the parts tell -----------------------------------------------------------------------------
 
@@ -368,7 +438,9 @@ class AsyncEventBus:
                     _call_hook(hook, event, one.error)
                 self._tell(EventType.HANDLER_ERROR, event, failure(one))
             if isinstance(one.verdict, Bury):
-                self._error_policy.dead_letter_queue.add(dead_letter(one, one.verdict))
+                subscription = self._subscriptions.get(one.delivery.handler)
+                policy = (subscription and subscription.error_policy) or self._error_policy
+                policy.dead_letter_queue.add(dead_letter(one, one.verdict))
                 self._tell(EventType.EVENT_DEAD_LETTER, event, failure(one))
             self._wake_watchers(event.id)
         over = sum(isinstance(one.verdict, Completed | Bury) for one in tries)

@@ -1,9 +1,10 @@
-"""The way out: claims deliveries, runs handlers, writes down what became of each."""
+"""The way out: runs handlers on what may be claimed, writes down what became of each delivery."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,27 +13,29 @@ from typing import Any, Final
 
 import structlog
 
+from pywats_events.bus.claiming import LEASE, SHORTEST_NAP, Claimed, Claims
+from pywats_events.bus.destinations import Destinations, current_permit
+from pywats_events.bus.drains import Drains
 from pywats_events.bus.intake import exempt_from_backlog
-from pywats_events.bus.judge import destination_key, judge
+from pywats_events.bus.judge import judge
 from pywats_events.bus.subscription import NoThreads, Subscription
 from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError, TransientError
 from pywats_events.handler import Done, Dropped
 from pywats_events.journal import Bury, Completed, Delivery, Journal, JournalError, Park, Release, Verdict
-from pywats_events.policies import BreakerState, CircuitBreaker, RetryPolicy
+from pywats_events.policies import CircuitBreaker, RetryPolicy
 
 log = structlog.get_logger(__name__)
 
-#: Seconds for which a claim holds without being renewed.
-LEASE: Final = 60.0
 #: Longest time in seconds that the dispatcher sleeps without looking.
 LONGEST_NAP: Final = 5.0
 #: Seconds that a handler has to end when it is cancelled at shutdown.
 LAST_WORDS: Final = 5.0
 
-#: Errors of the event or of the handler's code; they say nothing about the destination.
+#: Errors of the event, of the handler's code or of the journal; they say nothing about the destination.
 _NOT_OF_THE_DESTINATION: Final = (
     PermanentError,
     NotReady,
+    JournalError,
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -60,7 +63,8 @@ class Dispatcher:
         subscriptions: the handlers by name; may change while this runs.
         concurrency: most handlers that run at the same time.
         retry_policy: for handlers without one of their own.
-        breaker: settings of the destinations' circuit breakers.
+        destinations: says which destinations may be asked, and how fast.
+        drains: says where a backlog drains.
         handler_timeout: seconds after which a try counts as failed.
         executor: runs handlers that are not async.
         on_settled: called after each commit with its tries and the ids of the events settled as a whole.
@@ -73,7 +77,8 @@ class Dispatcher:
         *,
         concurrency: int,
         retry_policy: RetryPolicy,
-        breaker: CircuitBreaker,
+        destinations: Destinations,
+        drains: Drains,
         handler_timeout: float,
         executor: Executor,
         on_settled: Callable[[Sequence[Settled], Sequence[str]], Awaitable[None]],
@@ -82,12 +87,12 @@ class Dispatcher:
         self._subscriptions = subscriptions
         self._concurrency = concurrency
         self._retry_policy = retry_policy
-        self._breaker = breaker
+        self._destinations = destinations
+        self._drains = drains
+        self._claims = Claims(journal, subscriptions, destinations, drains)
         self._handler_timeout = handler_timeout
         self._executor = executor
         self._on_settled = on_settled
-        self._breakers: dict[str, CircuitBreaker] = {}
-        self._recovered: set[str] = set()  # destinations that answered again
         self._running: dict[asyncio.Task[None], Delivery] = {}
         self._held: dict[str, Delivery] = {}  # claimed, and what became of it not written down yet
         self._ended: list[Settled] = []
@@ -97,15 +102,6 @@ class Dispatcher:
         self._look_again = False
         self._idle = asyncio.Event()
         self._threads_left = True
-
-    def breaker_of(self, destination: str) -> CircuitBreaker:
-        """Give the breaker of a destination."""
-        return self._breakers.setdefault(destination, self._breaker.fresh())
-
-    @property
-    def breakers(self) -> Mapping[str, CircuitBreaker]:
-        """The breakers that exist, by destination."""
-        return self._breakers
 
     def nudge(self) -> None:
         """Look at once whether something is ready."""
@@ -137,6 +133,7 @@ class Dispatcher:
         self._ended += [Settled(one, Release(one), None) for one in self._held.values() if one.id not in over]
         try:
             await self._settle()
+            await self._destinations.save()
         except JournalError as error:
             count = len(self._ended)
             log.error("journal can't be written; outcomes are lost", outcomes=count, error=str(error))  # noqa: TRY400  # the text says it
@@ -153,7 +150,7 @@ class Dispatcher:
             try:
                 claimed = await self._claim()
                 if not claimed and not self._look_again:
-                    if not self._held:
+                    if not self._held and not self._claims.lacks_permits:
                         self._idle.set()
                     await self._wait_ready()
             except JournalError as error:
@@ -161,7 +158,9 @@ class Dispatcher:
                 await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
 
     async def _wait_ready(self) -> None:
-        self._nap = asyncio.ensure_future(self._journal.wait_ready(now=_now(), timeout=self._longest_nap()))
+        nap = self._claims.nap
+        seconds = LONGEST_NAP if nap is None else min(LONGEST_NAP, max(SHORTEST_NAP, nap))
+        self._nap = asyncio.ensure_future(self._journal.wait_ready(now=_now(), timeout=seconds))
         try:
             await asyncio.wait([self._nap])
             if not self._nap.cancelled():
@@ -174,55 +173,27 @@ class Dispatcher:
         if not self._threads_left:  # the program ends; what is ready stays for the next one
             await self._journal.claim(limit=0, now=_now(), lease_seconds=LEASE, handlers=())
             return 0
-        free = self._concurrency - len(self._running)
-        claimed = 0
-        for names, breaker in self._groups():
-            room = free - claimed if breaker is None else breaker.room(free - claimed)
-            if room <= 0:
-                continue
-            # also for no names at all: a claim tells the journal that we have seen what has changed so far,
-            # without which ``wait_ready`` would return at once as long as every destination is down
-            deliveries = await self._journal.claim(
-                limit=room, now=_now(), lease_seconds=LEASE, handlers=names
-            )
-            fresh = [delivery for delivery in deliveries if not self._renewed(delivery)]
-            if fresh and breaker is not None:
-                breaker.probe_begins()
-            for delivery in fresh:
-                self._begin(delivery, breaker)
-            claimed += len(fresh)
-        return claimed
+        claimed = await self._claims.claim(self._concurrency - len(self._running))
+        fresh = [one for one in claimed if not self._renewed(one)]
+        for one in fresh:
+            self._begin(one)
+        return len(fresh)
 
-    def _renewed(self, delivery: Delivery) -> bool:
+    def _renewed(self, claimed: Claimed) -> bool:
         """Take over a claim of what we still work on: the machine slept, or its clock was set."""
-        held = self._held.get(delivery.id)
+        held = self._held.get(claimed.delivery.id)
         if held is None:
             return False
-        held.claim = delivery.claim
+        held.claim = claimed.delivery.claim
+        if claimed.permit is not None:
+            claimed.permit.end(asked=False)
+        if claimed.probed is not None:
+            claimed.probed.probe_abandoned()
         return True
 
-    def _groups(self) -> list[tuple[Collection[str], CircuitBreaker | None]]:
-        """Give the handlers' names, those of a destination whose breaker is not closed apart."""
-        together: list[str] = []
-        apart: dict[str, list[str]] = {}
-        for name, subscription in self._subscriptions.items():
-            destination = subscription.destination
-            if destination is None or self.breaker_of(destination).state is BreakerState.CLOSED:
-                together.append(name)
-            else:
-                apart.setdefault(destination, []).append(name)
-        groups: list[tuple[Collection[str], CircuitBreaker | None]] = [(together, None)]
-        groups += [(names, self._breakers[destination]) for destination, names in apart.items()]
-        return groups
-
-    def _longest_nap(self) -> float:
-        probes = [breaker.seconds_to_probe for breaker in self._breakers.values()]
-        # a probe that is due and on its way ends with a change in the journal, which wakes us
-        return min([LONGEST_NAP, *(seconds for seconds in probes if seconds > 0)])
-
-    def _begin(self, delivery: Delivery, probed: CircuitBreaker | None) -> None:
-        work = self._try(delivery, probed)
-        task = asyncio.get_running_loop().create_task(work, name=f"deliver {delivery.id}")
+    def _begin(self, claimed: Claimed) -> None:
+        delivery = claimed.delivery
+        task = asyncio.get_running_loop().create_task(self._try(claimed), name=f"deliver {delivery.id}")
         self._running[task] = self._held[delivery.id] = delivery
         task.add_done_callback(self._ended_task)
 
@@ -232,18 +203,23 @@ class Dispatcher:
 
     # --- trying ------------------------------------------------------------------------------------------
 
-    async def _try(self, delivery: Delivery, probed: CircuitBreaker | None) -> None:
+    async def _try(self, claimed: Claimed) -> None:
+        current_permit.set(claimed.permit)
+        asked = True
         try:
-            await self._run(delivery)
+            asked = await self._run(claimed.delivery)
         finally:
-            if probed is not None:
-                probed.probe_abandoned()  # if it said nothing about the destination
+            if claimed.permit is not None:
+                claimed.permit.end(asked=asked)
+            if claimed.probed is not None:
+                claimed.probed.probe_abandoned()  # if it said nothing about the destination
 
-    async def _run(self, delivery: Delivery) -> None:
+    async def _run(self, delivery: Delivery) -> bool:
+        """Run the handler; tell whether it may have asked its destination."""
         subscription = self._subscriptions.get(delivery.handler)
         if subscription is None:  # unsubscribed between claim and try
             self._end(Settled(delivery, Release(delivery), None))
-            return
+            return False
         exempt_from_backlog.set(True)
         this = asyncio.current_task()
         try:
@@ -252,6 +228,7 @@ class Dispatcher:
         except NoThreads:  # the program is ending
             self._threads_left = False
             self._end(Settled(delivery, Release(delivery), None))
+            return False
         except asyncio.CancelledError:
             if this is None or this.cancelling():
                 raise
@@ -263,13 +240,12 @@ class Dispatcher:
             self._failed(delivery, subscription, error)
         else:
             self._succeeded(delivery, subscription, outcome)
+            return not isinstance(outcome, Dropped)
+        return True
 
     def _succeeded(self, delivery: Delivery, subscription: Subscription, outcome: Any) -> None:
-        destination = subscription.destination
-        was_asked = destination is not None and not isinstance(outcome, Dropped)
-        if destination and was_asked and self.breaker_of(destination).record_success():
-            self._recovered.add(destination)
-            log.info("destination is back", destination=destination)
+        if subscription.destination is not None and not isinstance(outcome, Dropped):
+            self._destinations.note_success(subscription.destination)
         match outcome:
             case Dropped(rule=rule):
                 verdict = Completed(delivery, rule=rule or "no rule named")
@@ -297,27 +273,15 @@ class Dispatcher:
             destination = error.destination
         if destination is None:
             return None
-        breaker = self.breaker_of(destination)
-        reason = str(error)
-        opened = False
-        match error:
-            case DestinationUnavailable(needs_attention=True):
-                opened = breaker.trip(reason, retry_after=error.retry_after)
-            case DestinationUnavailable() | TransientError():
-                opened = breaker.record_failure(reason, retry_after=error.retry_after)
-            case _ if isinstance(error, _NOT_OF_THE_DESTINATION):
-                pass  # the destination may not have been asked
-            case _:
-                opened = breaker.record_failure(reason)
-        if opened:
-            say = log.error if getattr(error, "needs_attention", False) else log.warning
-            say(
-                "destination is left alone",
-                destination=destination,
-                reason=reason,
-                probe_in_seconds=round(breaker.seconds_to_probe, 1),
+        if not isinstance(error, _NOT_OF_THE_DESTINATION):  # else the destination may not have been asked
+            asked = error.retry_after if isinstance(error, DestinationUnavailable | TransientError) else None
+            self._destinations.note_failure(
+                destination,
+                str(error),
+                retry_after=asked,
+                needs_attention=isinstance(error, DestinationUnavailable) and error.needs_attention,
             )
-        return breaker
+        return self._destinations.breaker_of(destination)
 
     # --- settling ----------------------------------------------------------------------------------------
 
@@ -331,7 +295,7 @@ class Dispatcher:
             self._something_ended.clear()
             try:
                 await self._settle()
-                await self._free_what_waited_for_the_recovered()
+                await self._destinations.save()
             except JournalError as error:
                 count = len(self._ended)
                 log.error("journal can't be written; trying again", outcomes=count, error=str(error))  # noqa: TRY400  # the text says it
@@ -373,6 +337,7 @@ class Dispatcher:
 
     async def _commit(self, batch: Sequence[Settled]) -> None:
         closed = await self._journal.settle([one.verdict for one in batch], now=_now())
+        self._count(batch)
         try:
             await self._on_settled(batch, closed)
         finally:
@@ -380,11 +345,15 @@ class Dispatcher:
                 self._held.pop(one.delivery.id, None)
             self.nudge()
 
-    async def _free_what_waited_for_the_recovered(self) -> None:
-        while self._recovered:
-            destination = next(iter(self._recovered))
-            await self._journal.unpark(destination_key(destination))
-            self._recovered.discard(destination)
+    def _count(self, batch: Sequence[Settled]) -> None:
+        numbers = Counter(
+            self._subscriptions[one.delivery.handler].destination
+            for one in batch
+            if isinstance(one.verdict, Completed | Bury) and one.delivery.handler in self._subscriptions
+        )
+        for destination, number in numbers.items():
+            if destination is not None:
+                self._drains.note_settled(destination, number)
 
     async def _renew_forever(self) -> None:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,7 +14,16 @@ from typing import Final, Protocol, TypeAlias
 import structlog
 
 from pywats_events.event import Event
-from pywats_events.journal import Appended, Fact, Journal, JournalError, RawRecord, Receipt, Routed
+from pywats_events.journal import (
+    Appended,
+    Fact,
+    Journal,
+    JournalError,
+    JournalFull,
+    RawRecord,
+    Receipt,
+    Routed,
+)
 from pywats_events.message import Adapter, RawMessage, Unreadable
 
 log = structlog.get_logger(__name__)
@@ -23,8 +32,8 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 256
 #: Most receipts that wait for the writer.
 QUEUE: Final = 1024
-#: Seconds between two counts of the backlog; in between the desk keeps count of what passes it.
-RECOUNT: Final = 5.0
+#: Seconds after which a full journal is asked again whether it has room.
+ASK_FOR_ROOM: Final = 2.0
 #: Seconds after which an acknowledgement is given up: the source sends the message again.
 ACK_PATIENCE: Final = 10.0
 
@@ -91,6 +100,9 @@ class IntakeDesk:
         self._room = asyncio.Event()
         self._room.set()
         self._backlog = 0
+        self._is_crowded = False  # the backlog is at its limit
+        self._is_full = False  # the journal takes nothing in
+        self._more_room = asyncio.Event()
         self._closed = False
         self._unacknowledged: defaultdict[str, list[_Ticket]] = defaultdict(list)  # by open event
 
@@ -126,6 +138,9 @@ class IntakeDesk:
         Raises:
             JournalError: it could not be written.
         """
+        if self._is_full and exempt_from_backlog.get():
+            # a handler must not wait for room that its own delivery may have to make
+            raise JournalFull("the journal is full; what is published is not kept now")
         async with self._turn():
             ticket = _Ticket(self._receipt([event], None), _future())
             await self._queue.put(ticket)
@@ -195,7 +210,7 @@ class IntakeDesk:
         for ticket in batch:  # before the commit: a handler may be done before the commit's answer is here
             self._expect(ticket)
         try:
-            answers = await self._journal.append([ticket.receipt for ticket in batch])
+            batch, answers = await self._append(batch)
         except JournalError as error:
             # what came after these must not overtake them
             self._refuse([*batch, *self._take_all()], error)
@@ -213,6 +228,39 @@ class IntakeDesk:
         else:
             for ticket, answer in zip(batch, answers, strict=True):
                 self._note_written(ticket, answer)
+
+    async def _append(self, batch: Sequence[_Ticket]) -> tuple[Sequence[_Ticket], list[Appended]]:
+        """Append; while the journal is full, wait, so that everything behind stays with its source in order.
+
+        Returns:
+            What was written (not what was given up meanwhile), and the journal's answers.
+        """
+        while True:
+            try:
+                answers = await self._journal.append([ticket.receipt for ticket in batch])
+            except JournalFull as error:
+                self._note_full(error)
+                self._more_room.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_FOR_ROOM):
+                        await self._more_room.wait()
+                batch = [ticket for ticket in batch if not ticket.done.cancelled()]
+            else:
+                if self._is_full:
+                    self._is_full = False
+                    log.info("journal has room again; transports go on")
+                    self._judge_room()
+                return batch, answers
+
+    def _note_full(self, error: JournalFull) -> None:
+        if not self._is_full:
+            self._is_full = True
+            log.warning("journal is full; transports wait", reason=str(error))
+            self._judge_room()
+
+    def room_may_be(self) -> None:
+        """Ask a full journal at once whether it has room."""
+        self._more_room.set()
 
     def _note_written(self, ticket: _Ticket, answer: Appended) -> None:
         for event_id in ticket.open.difference(answer.open):
@@ -304,18 +352,9 @@ class IntakeDesk:
 
     # --- back-pressure -----------------------------------------------------------------------------------
 
-    async def count_forever(self) -> None:
-        """Count the backlog from time to time: others may work on the same journal."""
-        while True:
-            await asyncio.sleep(RECOUNT)
-            try:
-                await self.count()
-            except JournalError as error:
-                log.error("backlog can't be counted; trying again", error=str(error))  # noqa: TRY400  # the text says it
-
-    async def count(self) -> None:
-        """Count the unsettled deliveries."""
-        self._backlog = (await self._journal.stats()).open
+    def counted(self, backlog: int) -> None:
+        """Note how many deliveries are not settled: others may work on the same journal."""
+        self._backlog = backlog
         self._judge_room()
 
     def reopened(self, deliveries: int) -> None:
@@ -325,11 +364,17 @@ class IntakeDesk:
 
     def _judge_room(self) -> None:
         """Hold messages back, or let them come again, by the number of unsettled deliveries."""
-        if self._backlog >= self._high_water and self._room.is_set() and not self._closed:
+        if self._closed:
+            return
+        if self._backlog >= self._high_water and not self._is_crowded:
+            self._is_crowded = True
             log.warning("backlog is full; transports wait", backlog=self._backlog, limit=self._high_water)
-            self._room.clear()
-        elif self._backlog <= self._high_water // 2 and not self._room.is_set():
+        elif self._backlog <= self._high_water // 2 and self._is_crowded:
+            self._is_crowded = False
             log.info("backlog has shrunk; transports go on", backlog=self._backlog)
+        if self._is_crowded or self._is_full:
+            self._room.clear()
+        else:
             self._room.set()
 
 

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pywats_events.errors import DestinationUnavailable, NotReady, TransientError
-from pywats_events.journal import Bury, Delivery, Park, RetryAt
+from pywats_events.journal import Bury, Delivery, JournalError, Park, RetryAt
 from pywats_events.policies import CircuitBreaker, RetryPolicy
 
 #: A fact may be learnt between a handler's look and its verdict, so what is parked looks again after so many
 #: seconds by itself.
 LOOK_AGAIN: Final = 5.0
+#: Seconds after which is tried again what our own journal has refused to the handler.
+JOURNAL_PAUSE: Final = 5.0
 
 
 def destination_key(name: str) -> str:
@@ -46,6 +48,8 @@ def judge(
             wait = max(wait, breaker.seconds_to_probe)
         until = now + timedelta(seconds=wait)
         return Park(delivery, (destination_key(error.destination),), until, kind, reason)
+    if isinstance(error, JournalError):  # our own trouble, not the event's: it spends no try
+        return Park(delivery, (), now + timedelta(seconds=JOURNAL_PAUSE), kind, reason)
     attempt = delivery.attempts + 1
     if not retries.allows(error, attempt=attempt):
         return Bury(delivery, kind, reason)

@@ -14,7 +14,7 @@ import structlog
 
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, handler_name, wanted_types
-from pywats_events.policies import RetryPolicy
+from pywats_events.policies import ErrorPolicy, RetryPolicy
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Subscription:
         types: the event types that it wants.
         filter: which of those it wants; None: all.
         retry_policy: its own, or None for the bus's.
+        error_policy: its own, or None for the bus's.
     """
 
     handler: BaseHandler
@@ -46,6 +47,7 @@ class Subscription:
     filter: Filter | None = None
     middleware: Sequence[Middleware] = ()
     retry_policy: RetryPolicy | None = None
+    error_policy: ErrorPolicy | None = None
     _is_async: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class Subscription:
         filter: Filter | None,  # noqa: A002  # the word that users expect
         middleware: Sequence[Middleware],
         retry_policy: RetryPolicy | None,
+        error_policy: ErrorPolicy | None,
     ) -> Subscription:
         """Read what a handler says of itself.
 
@@ -72,8 +75,19 @@ class Subscription:
             types=wanted_types(handler),
             filter=filter,
             middleware=tuple(middleware),
-            retry_policy=retry_policy,
+            retry_policy=retry_policy or handler.retry_policy,
+            error_policy=error_policy or handler.error_policy,
         )
+
+    @property
+    def priority(self) -> int:
+        """Which of a destination's handlers go first when it may be asked only so fast."""
+        return self.handler.priority
+
+    @property
+    def coalesces(self) -> bool:
+        """True when of several events of one key and type only the newest counts."""
+        return self.handler.coalesces
 
     @property
     def destination(self) -> str | None:

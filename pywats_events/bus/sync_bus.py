@@ -6,18 +6,21 @@ import asyncio
 import atexit
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pywats_events.bus.async_bus import AsyncEventBus, ErrorHook, EventHook
+from pywats_events.bus.dead_letters import DeadLetters
+from pywats_events.bus.drains import Forecast
+from pywats_events.bus.housekeeping import Retention
 from pywats_events.bus.intake import Observer, exempt_from_backlog
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
 from pywats_events.event import Event
 from pywats_events.handler import BaseHandler
 from pywats_events.journal import Journal, Query
-from pywats_events.policies import DeadLetterQueue, ErrorPolicy, RetryPolicy
+from pywats_events.policies import DeadLetterQueue, ErrorPolicy, RateLimit, RetryPolicy
 from pywats_events.transports.base import BaseTransport
 
 T = TypeVar("T")
@@ -43,6 +46,8 @@ class EventBus:
         concurrency: int = 32,
         handler_timeout: float = 60.0,
         high_water: int = 10_000,
+        rate_limits: Mapping[str, RateLimit] | None = None,
+        retention: Retention | None = None,
     ) -> None:
         policy = error_policy or ErrorPolicy()
         self._bus = AsyncEventBus(
@@ -52,6 +57,8 @@ class EventBus:
             concurrency=concurrency,
             handler_timeout=handler_timeout,
             high_water=high_water,
+            rate_limits=rate_limits,
+            retention=retention,
         )
         _bind(policy.dead_letter_queue, self)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,13 +79,22 @@ class EventBus:
         filter: Filter | None = None,  # noqa: A002  # the word that users expect
         middleware: Sequence[Middleware] = (),
         retry_policy: RetryPolicy | None = None,
+        error_policy: ErrorPolicy | None = None,
     ) -> Subscription:
         """Bring a handler the events that it wants; see ``AsyncEventBus.subscribe``."""
-        return self._call(
+        subscription = self._call(
             lambda: self._bus.subscribe(
-                handler, name=name, filter=filter, middleware=middleware, retry_policy=retry_policy
+                handler,
+                name=name,
+                filter=filter,
+                middleware=middleware,
+                retry_policy=retry_policy,
+                error_policy=error_policy,
             )
         )
+        if subscription.error_policy is not None:
+            _bind(subscription.error_policy.dead_letter_queue, self)
+        return subscription
 
     def unsubscribe(self, who: BaseHandler | Subscription) -> None:
         """Bring this handler nothing more."""
@@ -155,9 +171,18 @@ class EventBus:
         """Wait until every event was brought to its handlers; False when the time was over before."""
         return self._await(self._bus.drain(timeout=timeout))
 
-    def replay(self, query: Query) -> int:
-        """Put dead letters through again; see ``AsyncEventBus.replay``."""
-        return self._await(self._bus.replay(query))
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The dead letters. Its methods are coroutines of the bus's loop."""
+        return self._bus.dead_letters
+
+    def replay(self, query: Query, *, from_raw: bool = False) -> int:
+        """Put dead letters through again; see ``DeadLetters.replay``."""
+        return self._await(self._bus.replay(query, from_raw=from_raw))
+
+    def forecast(self) -> Mapping[str, Forecast]:
+        """Say when what waits will be gone; see ``AsyncEventBus.forecast``."""
+        return self._await(self._bus.forecast())
 
     def _call(self, work: Callable[[], T]) -> T:
         """Run this where nothing else of the bus runs meanwhile."""

@@ -5,9 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
+from pywats_events.journal.records import Hold
 from pywats_events.policies.retry import LONGEST_WAIT
+
+#: Seconds at least between probes of a destination that somebody has to mend: it refuses our credentials, and
+#: may lock out who asks too often.
+SLOW_PROBE: Final = 300.0
 
 
 class BreakerState(StrEnum):
@@ -23,21 +30,21 @@ class CircuitBreaker:
     """Opens after failures in a row; lets one probe through when the time is over; closes when it succeeds.
 
     It never raises: the dispatcher asks it before it claims deliveries, so those of a destination that is
-    down simply stay in the journal.
+    down simply stay in the journal. While it is not closed it has a ``hold``, which the journal keeps for all
+    bridges that share it, and over restarts.
 
     Args:
         failure_threshold: failures in a row that open it.
         reset_timeout: seconds until a probe is let through.
-        clock: monotonic seconds.
+        clock: seconds since 1970; the same for all bridges.
     """
 
     failure_threshold: int = 5
     reset_timeout: float = 30.0
-    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    clock: Callable[[], float] = field(default=time.time, repr=False)
+    hold: Hold | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
-    _probe_at: float | None = field(default=None, init=False, repr=False)
     _probing: bool = field(default=False, init=False)
-    reason: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         if self.failure_threshold < 1 or self.reset_timeout < 0:
@@ -50,16 +57,26 @@ class CircuitBreaker:
         return CircuitBreaker(self.failure_threshold, self.reset_timeout, self.clock)
 
     @property
+    def reason(self) -> str:
+        """Why it is not closed; empty when it is."""
+        return "" if self.hold is None else self.hold.reason
+
+    @property
     def state(self) -> BreakerState:
         """The state now."""
-        if self._probe_at is None:
+        if self.hold is None:
             return BreakerState.CLOSED
-        return BreakerState.HALF_OPEN if self.clock() >= self._probe_at else BreakerState.OPEN
+        return BreakerState.OPEN if self.seconds_to_probe > 0 else BreakerState.HALF_OPEN
 
     @property
     def seconds_to_probe(self) -> float:
         """Seconds until a probe is let through; 0 when one is, or when nothing is held back."""
-        return 0.0 if self._probe_at is None else max(0.0, self._probe_at - self.clock())
+        return 0.0 if self.hold is None else max(0.0, self.hold.probe_at.timestamp() - self.clock())
+
+    @property
+    def is_probing(self) -> bool:
+        """True while the one call of the half-open state is on its way from here."""
+        return self._probing
 
     def room(self, wanted: int) -> int:
         """Give how many of the wanted calls may be made now."""
@@ -79,13 +96,19 @@ class CircuitBreaker:
         """Note that the probe ended without saying anything about the destination."""
         self._probing = False
 
+    def adopt(self, hold: Hold | None) -> None:
+        """Take over what all bridges know: the destination is left alone, or it is back."""
+        if hold is None:
+            self.record_success()
+        else:
+            self.hold = hold
+
     def record_success(self) -> bool:
         """Close; give True when it was not closed."""
-        was_open = self._probe_at is not None
+        was_open = self.hold is not None
         self._failures = 0
-        self._probe_at = None
+        self.hold = None
         self._probing = False
-        self.reason = ""
         return was_open
 
     def record_failure(self, reason: str = "", *, retry_after: float | None = None) -> bool:
@@ -95,7 +118,7 @@ class CircuitBreaker:
             reason: why, for people.
             retry_after: seconds that the destination asked for. Asking opens the breaker at once.
         """
-        if self._probe_at is not None:
+        if self.hold is not None:
             was_probe, self._probing = self._probing, False
             if was_probe or retry_after is not None:
                 self._open(reason, retry_after)
@@ -106,14 +129,33 @@ class CircuitBreaker:
         self._open(reason, retry_after)
         return True
 
-    def trip(self, reason: str = "", *, retry_after: float | None = None) -> bool:
-        """Open at once; give True when it was closed."""
-        was_closed = self._probe_at is None
+    def trip(
+        self, reason: str = "", *, retry_after: float | None = None, needs_attention: bool = False
+    ) -> bool:
+        """Open at once; give True when it was closed.
+
+        Args:
+            reason: why, for people.
+            retry_after: seconds that the destination asked for.
+            needs_attention: waiting will not mend it, so it is probed slowly.
+        """
+        was_closed = self.hold is None
         self._probing = False
-        self._open(reason, retry_after)
+        self._open(reason, retry_after, needs_attention=needs_attention)
         return was_closed
 
-    def _open(self, reason: str, retry_after: float | None) -> None:
-        self.reason = reason
+    def _open(self, reason: str, retry_after: float | None, *, needs_attention: bool = False) -> None:
         wait = self.reset_timeout if retry_after is None else min(LONGEST_WAIT, max(0.0, retry_after))
-        self._probe_at = self.clock() + wait
+        if needs_attention:
+            wait = max(wait, SLOW_PROBE)
+        now = self.clock()
+        self.hold = Hold(
+            reason=reason,
+            since=_moment(now) if self.hold is None else self.hold.since,
+            probe_at=_moment(now + wait),
+            needs_attention=needs_attention,
+        )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -121,10 +121,10 @@ async def test_a_machine_that_slept_runs_nothing_twice():
     class ShortLeases(MemoryJournal):
         short = 5
 
-        async def claim(self, *, limit, now, lease_seconds, handlers):
+        async def claim(self, *, lease_seconds, **options):
             self.short -= 1
             lease = 0.0 if self.short >= 0 else lease_seconds
-            return await super().claim(limit=limit, now=now, lease_seconds=lease, handlers=handlers)
+            return await super().claim(lease_seconds=lease, **options)
 
     gated = Gated()
     async with AsyncEventBus(journal=ShortLeases()) as bus:

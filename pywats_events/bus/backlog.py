@@ -1,0 +1,108 @@
+"""Counts what waits: for back-pressure, for the lane of fresh events, and to say when it will be gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from pywats_events.bus.destinations import Destinations
+from pywats_events.bus.drains import Drains, Forecast
+from pywats_events.bus.subscription import Subscription
+from pywats_events.journal import Journal, JournalError
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two counts; in between the intake keeps count of what passes it.
+RECOUNT: Final = 5.0
+
+
+class Backlog:
+    """Counts, from the journal's books, what is not settled. Others may work on the same journal.
+
+    Args:
+        journal: whose books.
+        subscriptions: the handlers by name; they say what is due to which destination.
+        destinations: which are left alone, and how fast they may be asked.
+        drains: is told what waits for each destination.
+        on_counted: is told the number of all deliveries that are not settled.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        subscriptions: Mapping[str, Subscription],
+        destinations: Destinations,
+        drains: Drains,
+        *,
+        on_counted: Callable[[int], None],
+    ) -> None:
+        self._journal = journal
+        self._subscriptions = subscriptions
+        self._destinations = destinations
+        self._drains = drains
+        self._on_counted = on_counted
+        self._asked = asyncio.Event()
+
+    def count_soon(self) -> None:
+        """Count at once, in the task that does so."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Count from time to time, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RECOUNT):
+                    await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self.count()
+            except JournalError as error:
+                log.error("backlog can't be counted; trying again", error=str(error))  # noqa: TRY400  # the text says it
+
+    async def count(self) -> None:
+        """Count once.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        by_handler = await self._open()
+        self._on_counted(sum(by_handler.values()))
+        for name, waiting in self._by_destination(by_handler).items():
+            limit = self._destinations.limit_of(name)
+            self._drains.counted(name, waiting, limit=limit, held=self._held(name))
+
+    async def forecast(self) -> dict[str, Forecast]:
+        """Say for each destination what waits, and when that will be gone.
+
+        Raises:
+            JournalError: the journal can't be read.
+        """
+        return {
+            name: self._drains.forecast(
+                name, waiting, limit=self._destinations.limit_of(name), held=self._held(name)
+            )
+            for name, waiting in self._by_destination(await self._open()).items()
+        }
+
+    async def _open(self) -> dict[str, int]:
+        ledger = await self._journal.ledger()
+        return {
+            handler: sum(number for state, number in by_state.items() if not state.is_settled)
+            for handler, by_state in ledger.deliveries.items()
+        }
+
+    def _by_destination(self, by_handler: Mapping[str, int]) -> Counter[str]:
+        waiting: Counter[str] = Counter()
+        for name, subscription in self._subscriptions.items():
+            if subscription.destination is not None:
+                waiting[subscription.destination] += by_handler.get(name, 0)
+        return waiting
+
+    def _held(self, name: str) -> str | None:
+        hold = self._destinations.breaker_of(name).hold
+        return None if hold is None else hold.reason
