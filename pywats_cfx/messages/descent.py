@@ -11,7 +11,7 @@ from pydantic import GetCoreSchemaHandler as Handler
 from pydantic_core import CoreSchema, core_schema
 
 from pywats_cfx.messages.declared import declared
-from pywats_cfx.messages.lazy import load
+from pywats_cfx.messages.lazy import class_name, load
 from pywats_cfx.messages.structure import CFXStructure, short_type, wire_names
 
 #: Sets of field names whose classes are remembered, for each family of classes.
@@ -35,14 +35,19 @@ class Descendants:
         self.names = names
         self._base: type[CFXStructure] = CFXStructure
         self._classes: tuple[type[CFXStructure], ...] = ()
-        self._by_label: dict[Any, type[CFXStructure] | None] = {}
+        self._by_label: dict[str, type[CFXStructure]] = {}
+        self._by_name: dict[str, type[CFXStructure]] = {}
         self._by_shape: Callable[[tuple[str, ...]], Sequence[type[CFXStructure]]] = lambda _names: ()
 
     def pick(self, value: Mapping[str, Any]) -> type[CFXStructure] | None:
         """Give the class for an object; None for the base class."""
         label = value.get("$type")
         if isinstance(label, str):
-            return self._by_label.get(label) or self._by_label.get(short_type(label))
+            name = short_type(label) or ""
+            # Some senders place a class of the standard in another of its namespaces.
+            return self._by_label.get(name) or (
+                self._by_name.get(class_name(name)) if _is_ours(name) else None
+            )
         names = tuple(value)
         sharing = self._by_shape(names) if len(names) < _MANY else self._sharing(names)
         fitting = [each for each in sharing if _fits(each, self._base, value)]
@@ -73,6 +78,7 @@ class Descendants:
         self._base = source
         self._classes = tuple(load(name) for name in self.names)
         self._by_label = {each.CFX_NAME: each for each in self._classes}
+        self._by_name = {each.__name__: each for each in self._classes}
         self._by_shape = lru_cache(maxsize=_SHAPES)(self._sharing)
 
         def tag(value: Any) -> str:
@@ -90,6 +96,10 @@ class Descendants:
         choices[""] = handler(source)
         others = core_schema.tagged_union_schema(choices, discriminator=tag)
         return core_schema.union_schema([labelled, others], mode="left_to_right")
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("CFX.")
 
 
 @cache

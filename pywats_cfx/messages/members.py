@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 
 from pydantic import GetCoreSchemaHandler as Handler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -28,7 +28,8 @@ class CFXEnum(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> CFXEnum | None:
-        return _spellings(cls).get(str(value).strip().lower()) if _is_member_like(value) else None
+        text = _text_of(value)
+        return None if text is None else _spellings(cls).get(text.lower())
 
 
 class NumberEnum(CFXEnum):
@@ -56,8 +57,19 @@ def _spellings(enum: type[CFXEnum]) -> dict[str, CFXEnum]:
     return by_number | earlier | by_name
 
 
-def _is_member_like(value: object) -> bool:
-    return isinstance(value, (str, int)) and not isinstance(value, bool)
+def _text_of(value: object) -> str | None:
+    """Give the text of what may stand for a member: a text, or a whole number; None for anything else."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST:
+        return None
+    return str(value)
+
+
+#: No number of a member needs more than 64 bits, and turning a huge one into text would be dear.
+_LARGEST: Final = 2**64
 
 
 class _Open(ValueType):
@@ -71,9 +83,10 @@ class _Open(ValueType):
 
 
 def _foreign_member(value: Any) -> str | None:
-    if not _is_member_like(value):
+    text = _text_of(value)
+    if text is None:
         raise PydanticCustomError("cfx_enum", "should be the name or number of an enumeration member")
-    return str(value).strip() or None
+    return text or None
 
 
 #: A member of an enumeration, or the sender's own text where it is none of ours.

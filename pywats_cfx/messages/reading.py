@@ -30,6 +30,8 @@ def read(model: type[CFXMessage], body: dict[str, Any]) -> CFXMessage:
             return message
     except ValidationError:
         pass  # what is wrong may be mended; what is not is told below
+    except ValueError as error:  # a number with more digits than Python turns into a text
+        raise WrongType("", f"can't be read: {error}") from error
     return _read_mended(model, body)
 
 
@@ -100,6 +102,7 @@ def _wire_path(location: Sequence[int | str], value: Any) -> str:
 
 
 _SHOWN: Final = 60
+_PRINTABLE: Final = 10**_SHOWN
 
 
 def _shown(value: Any) -> str:
@@ -107,5 +110,7 @@ def _shown(value: Any) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
-    shown = repr(value)
+    if isinstance(value, int) and abs(value) > _PRINTABLE:
+        return "a huge number"
+    shown = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

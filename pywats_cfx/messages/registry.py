@@ -72,7 +72,7 @@ class WrongType(ValueError):  # noqa: N818  # says what the value is
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{path}: {reason}" if path else reason)
         self.path = path
         self.reason = reason
 

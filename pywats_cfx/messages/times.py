@@ -112,6 +112,8 @@ def _read_span(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         return value
     match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None and isinstance(value, str) and value.lstrip("+- ").startswith("P"):
+        return _ANY_SPAN.validate_python(value.strip())  # type: ignore[no-any-return]
     if match is None:
         raise PydanticCustomError("cfx_span", "should be a time span such as 00:01:25 or 1.02:03:04.5")
     sign, days, hours, minutes, seconds, fraction = match.groups()
@@ -131,11 +133,14 @@ def _read_span(value: Any) -> timedelta:
     return fine
 
 
+_ANY_SPAN: Final = SchemaValidator(core_schema.timedelta_schema())
+
+
 class _Span(ValueType):
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Handler) -> CoreSchema:
         read = core_schema.no_info_plain_validator_function(_read_span)
         return core_schema.nullable_schema(read)
 
 
-#: A time span, ``[-][d.]hh:mm:ss[.fffffff]`` on the wire.
+#: A time span, ``[-][d.]hh:mm:ss[.fffffff]`` on the wire; the ISO 8601 form (``PT1M25S``) is read as well.
 Span: TypeAlias = Annotated[timedelta | None, _Span()]

@@ -301,3 +301,41 @@ def test_a_value_of_another_kind_is_refused_by_its_place(body, path):
     with pytest.raises(WrongType) as caught:
         read_message(STARTED, body)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize("text", ["PT1M25S", "P0DT0H1M25S"])
+def test_spans_in_the_form_of_iso_8601_are_read(text):
+    """Senders whose libraries know no other form."""
+    changed = read_message("CFX.ResourcePerformance.StationStateChanged", {"OldStateDuration": text})
+    assert to_wire(changed)["OldStateDuration"] == "00:01:25"
+
+
+@pytest.mark.parametrize("said", [1.5, True, 10**30, [], {}])
+def test_what_can_be_no_member_is_refused(said):
+    """A fraction, a truth value or a number beyond all bounds is no member of an enumeration."""
+    with pytest.raises(WrongType, match="NewState: should be the name or number"):
+        read_message("CFX.ResourcePerformance.StationStateChanged", {"NewState": said})
+
+
+def test_a_whole_number_with_a_point_is_a_member():
+    """Some writers of JSON know no whole numbers."""
+    changed = read_message("CFX.ResourcePerformance.StationStateChanged", {"NewState": 2200.0})
+    assert changed.new_state is messages.ResourceState.SBY_NoProduct
+
+
+def test_a_label_in_the_wrong_namespace_names_the_class():
+    """As in the standard's own example; the label itself is given back."""
+    label = "CFX.Structures.ComponentRemovalLocalRecipeChange, CFX"
+    changes = [{"$type": label, "Designator": {"ReferenceDesignator": "R1"}}]
+    message = read_message("CFX.Production.LocalRecipeChanged", {"LocalRecipeChanges": changes})
+    (change,) = message.local_recipe_changes
+    assert isinstance(change, cfx.ComponentRemovalLocalRecipeChange)
+    assert change.designator.reference_designator == "R1"
+    assert to_wire(message)["LocalRecipeChanges"][0]["$type"] == label
+
+
+@pytest.mark.parametrize("body", [{"Units": [{"X": 10**5000}]}, {"RecipeName": 10**5000}])
+def test_a_number_of_thousands_of_digits_is_refused(body):
+    """Python would not turn it into text; no other error than ours leaves."""
+    with pytest.raises(WrongType, match="a huge number|Exceeds the limit"):
+        read_message(STARTED, body)
