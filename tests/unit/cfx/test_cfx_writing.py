@@ -337,5 +337,5 @@ def test_a_label_in_the_wrong_namespace_names_the_class():
 @pytest.mark.parametrize("body", [{"Units": [{"X": 10**5000}]}, {"RecipeName": 10**5000}])
 def test_a_number_of_thousands_of_digits_is_refused(body):
     """Python would not turn it into text; no other error than ours leaves."""
-    with pytest.raises(WrongType, match="a huge number|Exceeds the limit"):
+    with pytest.raises(WrongType, match=r"a huge number|Exceeds the limit"):
         read_message(STARTED, body)
