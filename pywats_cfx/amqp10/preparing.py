@@ -41,6 +41,11 @@ async def prepare(config: AMQPConfig) -> str | None:
         await amqp091.prepare(await amqp091.open_channel(connection), config)
     except ChannelClosed as error:
         raise NotPrepared(explain(error, config)) from error
+    except ValueError as error:  # the library's own rules for names are narrower than RabbitMQ's
+        raise NotPrepared(
+            f"exchange, queue and bindings can't be prepared over AMQP 0-9-1 ({error}): "
+            "use plain letters in their names, or create them and set declare_queue = false"
+        ) from error
     finally:
         await connection.close()
     return None

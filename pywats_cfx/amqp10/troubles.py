@@ -16,6 +16,8 @@ from pywats_cfx.amqp10 import ProtonMissing
 from pywats_cfx.amqp10.errors import LoginRefused, NotAmqp10, ProtocolError, RemoteError
 from pywats_cfx.config import AMQPConfig
 
+#: RabbitMQ 3 describes its internal errors by pages of its own state.
+_LONGEST: Final = 200
 _NO_ACCESS: Final = "amqp:unauthorized-access"
 
 
@@ -93,7 +95,8 @@ def _protocol(error: ProtocolError, config: AMQPConfig) -> str:
 
 def _remote(error: RemoteError, config: AMQPConfig) -> str:  # noqa: C901, PLR0911  # an answer for each
     broker = config.broker
-    said = ": ".join(part for part in (error.condition, " ".join(error.description.split())) if part)
+    description = " ".join(error.description.split())[:_LONGEST]
+    said = ": ".join(part for part in (error.condition, description) if part)
     if is_acknowledgement_timeout(error):
         return acknowledgement_timeout(config)
     if error.scope == "connection":
@@ -101,6 +104,8 @@ def _remote(error: RemoteError, config: AMQPConfig) -> str:  # noqa: C901, PLR09
             return refuses_virtual_host(config)
         return f"{broker} closed the connection: {said or 'no reason given'}"
     match error.condition:
+        case "amqp:internal-error" if error.description == "shutdown":
+            return f"{broker} closed the connection: it shuts down"
         case "":
             return f'{broker} ended our link: queue "{config.queue}" was deleted or moved'
         case condition if condition == _NO_ACCESS:

@@ -36,6 +36,12 @@ class RabbitMQ:
 
     All methods block: in a coroutine call them through ``asyncio.to_thread``.
 
+    Args:
+        folder: where it keeps all it has.
+        amqp10: with its plugin for AMQP 1.0.
+        client_certificates: over TLS only clients with a certificate of the authority are let in; they may
+            log in by it (SASL EXTERNAL).
+
     Attributes:
         host: where it listens.
         port: AMQP 0-9-1, and AMQP 1.0 where that is switched on.
@@ -45,7 +51,7 @@ class RabbitMQ:
 
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path, *, amqp10: bool = True) -> None:
+    def __init__(self, folder: Path, *, amqp10: bool = True, client_certificates: bool = False) -> None:
         if not (SCRIPTS / "rabbitmq-server").exists():
             raise BrokerUnavailable(
                 f"RabbitMQ is not installed: there is no {SCRIPTS / 'rabbitmq-server'}. Install it "
@@ -54,6 +60,7 @@ class RabbitMQ:
             )
         self._folder = folder
         self._amqp10 = amqp10
+        self._client_certificates = client_certificates
         self._node = f"t{uuid4().hex[:12]}@localhost"
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -176,14 +183,24 @@ class RabbitMQ:
             f"ssl_options.cacertfile = {self.certificates.authority}",
             f"ssl_options.certfile = {self.certificates.server}",
             f"ssl_options.keyfile = {self.certificates.key}",
-            "ssl_options.verify = verify_none",
-            "ssl_options.fail_if_no_peer_cert = false",
+            f"ssl_options.verify = {'verify_peer' if self._client_certificates else 'verify_none'}",
+            f"ssl_options.fail_if_no_peer_cert = {str(self._client_certificates).lower()}",
             "loopback_users = none",
             "log.console = true",
             "log.file = false",
         )
+        if self._client_certificates:
+            settings += (
+                "auth_mechanisms.1 = PLAIN",
+                "auth_mechanisms.2 = EXTERNAL",
+                "ssl_cert_login_from = common_name",
+            )
         (self._folder / "rabbitmq.conf").write_text("\n".join(settings) + "\n")
-        plugins = "rabbitmq_amqp1_0" if self._amqp10 else ""
+        chosen = {
+            "rabbitmq_amqp1_0": self._amqp10,
+            "rabbitmq_auth_mechanism_ssl": self._client_certificates,
+        }
+        plugins = ",".join(name for name, wanted in chosen.items() if wanted)
         (self._folder / "enabled_plugins").write_text(f"[{plugins}].\n")
 
     def _start_epmd(self, guardian: Guardian) -> None:

@@ -103,7 +103,7 @@ async def test_unacknowledged_comes_back(config: AMQPConfig, machine: Machine):
         await machine.publish(config.exchange, *numbered(3))
         await intake.until_taken(3)
         await intake.messages[1].ack()
-    assert await machine.depth(config.queue) == 2
+    assert await machine.until_depth(config.queue, lambda depth: depth >= 2) == 2
     again = Recorder()
     async with running(config, again):
         await again.until_taken(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,11 @@ pytestmark = pytest.mark.broker
 
 def nothing(_: RawMessage) -> list[Any]:
     return []
+
+
+@pytest.fixture(params=["1.0", "0-9-1"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 def config_for(broker: RabbitMQ, **settings: Any) -> AMQPConfig:
@@ -43,9 +48,9 @@ async def running(config: AMQPConfig, intake: Recorder) -> AsyncIterator[CFXTran
         await transport.close()
 
 
-async def test_broker_killed_and_back(own_broker: RabbitMQ):
+async def test_broker_killed_and_back(own_broker: RabbitMQ, protocol: str):
     """After a crash of the broker the transport is back by itself, and what was not acknowledged too."""
-    config = config_for(own_broker)
+    config = config_for(own_broker, protocol=protocol)
     intake = Recorder(acknowledges=False)
     async with running(config, intake) as transport:
         await intake.until_connected()
@@ -72,21 +77,22 @@ async def test_broker_killed_and_back(own_broker: RabbitMQ):
         assert await machine.depth(config.queue) == 0
 
 
-async def test_broker_that_stops_says_so(own_broker: RabbitMQ):
+async def test_broker_that_stops_says_so(own_broker: RabbitMQ, protocol: str):
     """An orderly stop of the broker is told in the broker's own words."""
     intake = Recorder()
-    async with running(config_for(own_broker), intake):
+    async with running(config_for(own_broker, protocol=protocol), intake):
         await intake.until_connected()
         await asyncio.to_thread(own_broker.stop)
-        assert "CONNECTION_FORCED" in await intake.until_disconnected()
+        words = {"0-9-1": "CONNECTION_FORCED", "1.0": "shuts down"}
+        assert words[protocol] in await intake.until_disconnected()
 
 
-async def test_broker_that_is_away_at_the_start(own_broker: RabbitMQ):
+async def test_broker_that_is_away_at_the_start(own_broker: RabbitMQ, protocol: str):
     """The transport starts without its broker, says once that it is away, and connects when it comes."""
     await asyncio.to_thread(own_broker.stop)
     intake = Recorder()
     with structlog.testing.capture_logs() as lines:
-        async with running(config_for(own_broker), intake):
+        async with running(config_for(own_broker, protocol=protocol), intake):
             assert "is the broker running" in await intake.until_disconnected()
             await asyncio.to_thread(own_broker.start)
             await intake.until_connected()
@@ -94,9 +100,9 @@ async def test_broker_that_is_away_at_the_start(own_broker: RabbitMQ):
     assert lines == [], "the intake was told; the attempts that followed brought no news"
 
 
-async def test_waiting_messages_come_again_after_a_crash(own_broker: RabbitMQ):
+async def test_waiting_messages_come_again_after_a_crash(own_broker: RabbitMQ, protocol: str):
     """Messages that wait for room in the backlog while the broker dies are taken once it is back."""
-    config = config_for(own_broker)
+    config = config_for(own_broker, protocol=protocol)
     intake = Recorder()
     intake.hold()
     bodies = [str(number).encode() for number in range(50)]
@@ -125,12 +131,19 @@ class Unreadable(str):
         return b"\xff\xfe\xfd"
 
 
-async def test_message_that_nobody_can_read(broker: RabbitMQ):
+@pytest.fixture(scope="module")
+def broker_without_amqp10(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    with RabbitMQ(tmp_path_factory.mktemp("without-amqp10"), amqp10=False) as node:
+        yield node
+
+
+async def test_message_that_nobody_can_read(broker_without_amqp10: RabbitMQ):
     """What ends the connection each time is named once, with the remedy; what stood before it gets through.
 
-    When it is out of the queue, reading goes on by itself.
+    AMQP 1.0, by which it could be read, is not to be had. When it is out of the queue, reading goes on.
     """
-    config = config_for(broker)
+    broker = broker_without_amqp10
+    config = config_for(broker, protocol="0-9-1")
     intake = Recorder()
     async with Machine(broker.url) as machine, running(config, intake):
         await intake.until_connected()
@@ -147,6 +160,7 @@ async def test_message_that_nobody_can_read(broker: RabbitMQ):
                 assert not transport.connected
                 assert transport.last_error is not None
                 assert f"/amq/queue/{config.queue}" in transport.last_error
+                assert "rabbitmq_amqp1_0" in transport.last_error
                 assert await machine.until_depth(config.queue, lambda depth: depth == 3) == 3
 
                 await machine.channel.queue_purge(config.queue)
@@ -156,9 +170,9 @@ async def test_message_that_nobody_can_read(broker: RabbitMQ):
     assert len([line for line in lines if "is blocked" in line.get("reason", "")]) == 1
 
 
-async def test_fault_of_the_intake_is_not_the_broker_s(broker: RabbitMQ):
+async def test_fault_of_the_intake_is_not_the_broker_s(broker: RabbitMQ, protocol: str):
     """An error that nobody expected ends the connection, is told with its cause, and costs no message."""
-    config = config_for(broker)
+    config = config_for(broker, protocol=protocol)
     intake = Recorder()
     intake.error = RuntimeError("out of order")
     async with running(config, intake) as transport, Machine(broker.url) as machine:
@@ -171,7 +185,7 @@ async def test_fault_of_the_intake_is_not_the_broker_s(broker: RabbitMQ):
         await intake.until_taken(1)
 
 
-async def test_silent_peer_does_not_hold_us():
+async def test_silent_peer_does_not_hold_us(protocol: str):
     """Something that accepts and never answers is given up after the time allowed; stopping does not wait."""
     accepted = asyncio.Event()
 
@@ -182,7 +196,9 @@ async def test_silent_peer_does_not_hold_us():
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        config = AMQPConfig(host="127.0.0.1", port=port, connect_timeout=0.2, reconnect_initial_delay=0.01)
+        config = AMQPConfig(
+            protocol=protocol, host="127.0.0.1", port=port, connect_timeout=0.2, reconnect_initial_delay=0.01
+        )
         intake = Recorder()
         async with running(config, intake):
             assert "does not answer within 0.2 s" in await intake.until_disconnected()
@@ -192,9 +208,9 @@ async def test_silent_peer_does_not_hold_us():
             await accepted.wait()
 
 
-async def test_tls(broker: RabbitMQ):
+async def test_tls(broker: RabbitMQ, protocol: str):
     """Over TLS the broker is read when its certificate is trusted."""
-    plain = config_for(broker).model_dump(exclude={"url", "host", "port"})
+    plain = config_for(broker, protocol=protocol).model_dump(exclude={"url", "host", "port"})
     trusting = {"host": "localhost", "port": broker.tls_port, "ca_file": broker.certificates.authority}
     config = AMQPConfig(**plain | trusting | {"tls": True})
     intake = Recorder()
@@ -213,9 +229,11 @@ async def test_tls(broker: RabbitMQ):
         ({"verify": False}, ""),
     ],
 )
-async def test_tls_without_trust(broker: RabbitMQ, settings: dict[str, Any], words: str):
+async def test_tls_without_trust(broker: RabbitMQ, protocol: str, settings: dict[str, Any], words: str):
     """A certificate of an unknown authority is refused, unless checking is switched off."""
-    plain = config_for(broker).model_dump(exclude={"url", "host", "port", "tls", "verify", "ca_file"})
+    plain = config_for(broker, protocol=protocol).model_dump(
+        exclude={"url", "host", "port", "tls", "verify", "ca_file"}
+    )
     config = AMQPConfig(host="localhost", port=broker.tls_port, tls=True, **plain, **settings)
     intake = Recorder()
     async with running(config, intake):
