@@ -150,4 +150,6 @@ def _check_certificates(config: EndpointConfig) -> None:
 
 
 def _why(error: OSError) -> str:
-    return (getattr(error, "reason", None) or error.strerror or "unknown format").replace("_", " ").lower()
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not of that format").replace("_", " ").lower()
+    return error.strerror or str(error)
