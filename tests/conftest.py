@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from brokers import BrokerUnavailable, RabbitMQ
+
+if TYPE_CHECKING:
+    from brokers.postgres import PostgreSQL
 
 _BROKER_FIXTURES = frozenset({"broker", "own_broker", "postgres", "own_postgres"})
 #: Parameters of tests that mean a server.
@@ -85,3 +89,33 @@ def own_broker(_mortal_broker: RabbitMQ) -> RabbitMQ:
     """Give a running RabbitMQ that the test may stop, kill and restart; its module shares it, in turns."""
     _mortal_broker.start()
     return _mortal_broker
+
+
+@pytest.fixture(scope="session")
+def postgres() -> PostgreSQL:
+    """Give the PostgreSQL that all tests share. Use schemas of your own (``fresh``); never stop it."""
+    from brokers.postgres import PostgreSQL  # those without psycopg can run all others
+
+    try:
+        return PostgreSQL.shared()
+    except BrokerUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def _mortal_postgres() -> Iterator[PostgreSQL]:
+    from brokers.postgres import PostgreSQL
+
+    try:
+        server = PostgreSQL()
+    except BrokerUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def own_postgres(_mortal_postgres: PostgreSQL) -> PostgreSQL:
+    """Give a running PostgreSQL that the test may stop, kill and restart; its module shares it, in turns."""
+    _mortal_postgres.start()
+    return _mortal_postgres

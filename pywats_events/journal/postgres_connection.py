@@ -31,13 +31,15 @@ _SESSION: Final = (
     "-c plan_cache_mode=force_generic_plan -c jit=off -c client_encoding=UTF8"
 )
 
-_NO_LOGIN: Final = "the login was refused; check user and password in the URL, and the server's pg_hba.conf"
+#: libpq gives no code for what fails while connecting.
+_NO_CONNECTION: Final = (
+    "check that the server runs and can be reached, and host, port, user, password and database in the URL"
+)
 #: What to do, by SQLSTATE or its first two characters.
 _ADVICE: Final = {
-    "08": "check that the server runs and can be reached",
+    "08": _NO_CONNECTION,
     "25006": "the server takes no changes: the URL leads to a standby; add target_session_attrs=read-write",
-    "28": _NO_LOGIN,
-    "3D000": "create the database",
+    "28": _NO_CONNECTION,
     "3F000": "create the schema",
     "42501": "give its user the right to, or let an administrator start the bridge once to make the tables",
     "42": "its tables or functions were changed by somebody else, or by a newer version of the bridge; "
@@ -121,8 +123,6 @@ class Server:
             return error
         advice = _ADVICE.get(code) or _ADVICE.get(code[:2] or "08") or "see the server's log"
         said = " ".join(str(error).split()) or type(error).__name__
-        if "password authentication failed" in said or "no password supplied" in said:  # libpq gives no code
-            advice = _NO_LOGIN
         kind = JournalFull if code == _DISK_FULL else JournalError
         explained = kind(f"journal {self.where}: {said}: {advice}")
         explained.__cause__ = error

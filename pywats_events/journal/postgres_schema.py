@@ -151,8 +151,12 @@ async def version_of(connection: AsyncConnection[Any], where: str) -> int:
         JournalError: it is newer than this program, or what is there is no journal.
     """
     found = await connection.execute(
-        "SELECT current_schema(), to_regclass('journal_version') IS NOT NULL, "
-        "to_regclass('events') IS NOT NULL OR to_regclass('deliveries') IS NOT NULL"
+        # to_regclass may answer from a cache of before the lock
+        """
+        SELECT current_schema(), coalesce(bool_or(tablename = 'journal_version'), false),
+            coalesce(bool_or(tablename IN ('events', 'messages', 'deliveries')), false)
+        FROM pg_tables WHERE schemaname = current_schema()
+        """
     )
     ((schema, is_journal, is_other),) = await found.fetchall()
     if schema is None:
