@@ -105,6 +105,14 @@ class CFXEnvelope:
             self._unread = None
             return self.body
 
+    def _has_body(self) -> bool:
+        """True when the body was read, or replaced by another."""
+        try:
+            object.__getattribute__(self, "body")
+        except AttributeError:
+            return False
+        return True
+
     @property
     def message(self) -> CFXMessage | UnknownMessage:
         """The typed message, read when first asked for; changes of ``body`` after that don't reach it.
@@ -113,10 +121,17 @@ class CFXEnvelope:
             CFXDecodeError: a field of the body holds a value of a wholly different kind.
         """
         if self._message is None:
-            from pywats_cfx.messages.registry import WrongType, read_message  # noqa: PLC0415  # as above
+            from pywats_cfx.messages.registry import (  # noqa: PLC0415  # as above
+                WrongType,
+                read_message,
+                read_message_json,
+            )
 
             try:
-                self._message = read_message(self.message_name, self.body)
+                if self._unread is not None and not self._has_body():
+                    self._message = read_message_json(self.message_name, self._unread)
+                else:
+                    self._message = read_message(self.message_name, self.body)
             except WrongType as error:
                 raise CFXDecodeError(
                     error.reason,

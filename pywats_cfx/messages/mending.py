@@ -60,6 +60,11 @@ def _value(field: Declared, value: Any) -> Any:
 def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        try:
+            return str(value)
+        except ValueError:  # of more digits than Python writes; the model refuses it
+            return value
     return None if value == {} else value
 
 

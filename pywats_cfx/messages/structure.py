@@ -42,7 +42,7 @@ class CFXStructure(BaseModel):
 
     model_config = ConfigDict(
         alias_generator=wire_name,
-        coerce_numbers_to_str=True,
+        coerce_numbers_to_str=False,
         defer_build=True,
         extra="allow",
         protected_namespaces=(),
