@@ -23,6 +23,7 @@ lint: $(VENV)/.dev ## Check style, types and the arrows between the packages
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/configuration_page.py --check
+	@$(BIN)/python scripts/cfx_models.py --check
 
 format: $(VENV)/.dev ## Put the code into its format
 	@$(BIN)/ruff format .
@@ -33,6 +34,9 @@ lock: $(VENV)/.dev ## Write the locks anew from pyproject.toml
 
 configuration-page: $(VENV)/.dev ## Write docs/configuration.md anew from the program
 	@$(BIN)/python scripts/configuration_page.py
+
+cfx-models: $(VENV)/.dev ## Write pywats_cfx/messages anew from catalogue/
+	@$(BIN)/python scripts/cfx_models.py
 
 bench-cfx: $(VENV)/.dev ## Measure reading and writing of CFX; fails when a goal is missed (ARGS="--rounds 20" for less)
 	@$(BIN)/python -m benchmarks.bench_cfx $(ARGS)
