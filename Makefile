@@ -6,7 +6,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock configuration-page bench-cfx brokers clean
+.PHONY: help demo test lint format lock configuration-page cfx-models bench-cfx brokers clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
