@@ -12,10 +12,16 @@ from handlers.memory import FactStore
 from handlers.report import ReportSink
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
-from pywats_bridge.settings import BridgeSettings, DeliverySettings, JournalSettings, WatsSettings
+from pywats_bridge.settings import (
+    BridgeSettings,
+    ConfigurationError,
+    DeliverySettings,
+    JournalSettings,
+    WatsSettings,
+)
 from pywats_cfx import CFXTransport
 from pywats_events import AsyncEventBus, BaseHandler
-from pywats_events.journal import Journal
+from pywats_events.journal import Journal, JournalError
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
@@ -128,4 +134,18 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
 
 
 def _journal_of(settings: JournalSettings) -> Journal:
+    if settings.kind == "postgres":
+        return _postgres(settings)
     return SQLiteJournal(settings.path) if settings.kind == "sqlite" else MemoryJournal()
+
+
+def _postgres(settings: JournalSettings) -> Journal:
+    try:
+        from pywats_events.journal.postgres import PostgresJournal  # noqa: PLC0415  # an extra that not all need
+    except ImportError as error:
+        why = f"needs psycopg: pip install 'pywats-bridge[postgres]' ({error})"
+        raise ConfigurationError([f"journal.kind: {why}"]) from None
+    try:
+        return PostgresJournal(settings.url.get_secret_value() if settings.url else "")
+    except JournalError as error:
+        raise ConfigurationError([f"journal.url: {error}"]) from None

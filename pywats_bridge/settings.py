@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -127,13 +127,29 @@ class JournalSettings(Section):
         kind: ``memory``: messages are acknowledged to the broker when they are delivered, and dead
             letters end with the program. ``sqlite``: messages are acknowledged when they are in a file, which
             outlives the program. Nothing is removed from it yet: it grows by some kB for each event.
+            ``postgres``: messages are acknowledged when they are in a PostgreSQL database, which any number
+            of bridges share: each event is delivered once, by any of them, and a destination that is down is
+            down for all. Needs ``pip install 'pywats-bridge[postgres]'``.
         path: the file, for ``sqlite``.
+        url: the database, for ``postgres``: ``postgresql://user:password@host/database``. It must lead to
+            the server itself, not to a pool of connections. The bridge makes its tables there.
         high_water: from so many undelivered events on, no more messages are taken from the broker.
     """
 
-    kind: Literal["memory", "sqlite"] = "memory"
+    kind: Literal["memory", "sqlite", "postgres"] = "memory"
     path: Path = Path(JOURNAL_FILE)
+    url: SecretStr | None = Field(default=None, validate_default=True)
     high_water: int = Field(default=10_000, ge=1)
+
+    @field_validator("url")
+    @classmethod
+    def _is_given_for_postgres(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is None and info.data.get("kind") == "postgres":
+            raise ValueError(
+                "is missing; set PYWATS_BRIDGE_JOURNAL__URL in the environment, or journal.url_file to the "
+                "path of a file"
+            )
+        return url
 
 
 class DeliverySettings(Section):
