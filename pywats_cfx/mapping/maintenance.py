@@ -230,7 +230,7 @@ def _serviced(given: cfx.ServiceAndMaintenanceData) -> PartOfAsset:
 
 def _counter(given: cfx.MaintenanceInformation) -> Counter:
     """Give a counter; figures that the machine itself calls invalid are left out."""
-    current, last = given.current_ratio_valid is True, given.last_maintenance_valid is True
+    current, last = given.current_ratio_valid is not False, given.last_maintenance_valid is not False
     return Counter(
         name=text(given.name),
         kind=text(given.custom_counter_type) or said(given.counter_type, unset=_UNSET),
@@ -249,7 +249,7 @@ def _check(given: cfx.VerificationInformation) -> Check:
         name=text(given.name),
         kind=said(given.type, unset=_UNSET),
         status=said(given.status),
-        value=finite(given.value) if given.is_valid is True else None,
+        value=finite(given.value) if given.is_valid is not False else None,
         unit=text(given.unit_of_measure),
         place=text(given.verification_location),
         verified_at=given.last_execution,

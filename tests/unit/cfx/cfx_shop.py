@@ -14,6 +14,8 @@ from pywats_events.message import RawMessage, Unreadable
 #: The standard's own examples and recorded traffic, where they lie beside the checkout.
 REFERENCE = Path(__file__).parents[3].parent / "shared" / "cfx"
 UNIQUE_ID = "097508d3-08b3-4781-817a-2c491e39ab7a"
+#: The sender of all of them.
+HANDLE = "//Acme/Line1/ICT01"
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 _SHORT = {
@@ -42,7 +44,7 @@ def envelope(name: str, body: Any, **fields: Any) -> dict[str, Any]:
         "Version": "2.1",
         "TimeStamp": "2026-03-01T10:00:00+01:00",
         "UniqueID": UNIQUE_ID,
-        "Source": "//Acme/Line1/ICT01",
+        "Source": HANDLE,
         "Target": None,
         "RequestID": None,
         "MessageBody": body,
