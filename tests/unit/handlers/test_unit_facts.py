@@ -199,7 +199,7 @@ def test_a_magazine_teaches_orders_and_products_of_its_boards():
 
 
 def test_who_works_at_a_station_is_known_after_they_left():
-    """An event from before the end of a shift may be handled after it; that they left is a fact of its own."""
+    """An event from before the end of a shift may be handled after it; leaving is a fact of its own."""
     person = {"id": "007", "last_name": "Bond"}
     came = taught(event(EventType.OPERATOR_ACTIVATED, {"asset_id": ICT, "operator": person}))
     went = taught(event(EventType.OPERATOR_DEACTIVATED, {"asset_id": ICT, "operator": person}))
