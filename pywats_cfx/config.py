@@ -15,6 +15,8 @@ from pywats_cfx.endpoint.config import EndpointConfig
 _PORT: Final = 5672
 _TLS_PORT: Final = 5671
 _PIN_BYTES: Final = 32
+#: Length of a pin in base64.
+_PIN_DIGITS: Final = 44
 _SCHEMES: Final[Mapping[str, bool]] = {"amqp": False, "amqps": True}
 
 
@@ -185,7 +187,9 @@ def _pin(text: str) -> bytes:
     Raises:
         ValueError: it is none.
     """
-    plain = text.removeprefix("sha256/").removeprefix("sha256//")
+    plain = text.removeprefix("sha256/")
+    if len(plain) > _PIN_DIGITS and plain.startswith("/"):  # curl writes sha256//
+        plain = plain[1:]
     try:
         digits = plain.replace(":", "")
         pin = bytes.fromhex(digits) if len(digits) == 2 * _PIN_BYTES else b64decode(plain, validate=True)

@@ -22,6 +22,17 @@ class KeyNotPinned(ssl.SSLError):
         self.pin = pin
 
 
+class HandshakeWasted(ssl.SSLError):
+    """The broker cut the connection as soon as TLS stood.
+
+    So it does when it does not like our certificate: it says so, but what we have sent by then makes the
+    operating system drop its words.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("connection cut right after the handshake")
+
+
 async def tls_context(config: AMQPConfig) -> ssl.SSLContext | None:
     """Give what a connection to the broker is encrypted by; None where it is not.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from pywats_cfx.amqp.tls import KeyNotPinned
+from pywats_cfx.amqp.tls import HandshakeWasted, KeyNotPinned
 from pywats_cfx.config import AMQPConfig
 
 
@@ -40,14 +40,14 @@ def explain_connection(error: BaseException, config: AMQPConfig) -> str | None: 
                 f"{broker}: its certificate is not trusted ({said}): "
                 "set ca_file to the certificate of its authority, and host to a name that it is made for"
             )
-        case ssl.SSLError() if "certificate" in str(error).lower():
-            said = error.reason or error
+        case ssl.SSLError() if "certificate" in str(error).lower() or isinstance(error, HandshakeWasted):
+            said = getattr(error, "reason", None) or error
             return (
                 f"{broker} refuses our certificate ({said}): set cert_file and key_file to a certificate "
                 "that the broker's authority signed and that has not expired"
             )
         case ssl.SSLError():
-            said = error.reason or error
+            said = getattr(error, "reason", None) or error
             return f"{broker}: no TLS connection ({said}): check port, ca_file, cert_file and key_file"
         case FileNotFoundError() | PermissionError():
             return f"{broker}: a certificate file can't be read ({error}): check ca_file, cert_file, key_file"

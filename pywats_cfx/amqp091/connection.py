@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 from aiormq import Connection
 from aiormq.abc import AbstractChannel
-from aiormq.exceptions import IncompatibleProtocolError, ProtocolSyntaxError
+from aiormq.exceptions import AMQPConnectionError, IncompatibleProtocolError, ProtocolSyntaxError
 
-from pywats_cfx.amqp.tls import tls_context
+from pywats_cfx.amqp.tls import HandshakeWasted, tls_context
 from pywats_cfx.amqp091.troubles import VirtualHostRefused
 from pywats_cfx.config import AMQPConfig
 
@@ -38,6 +38,12 @@ async def open_connection(config: AMQPConfig, *, name: str) -> Connection:
     try:
         async with asyncio.timeout(config.connect_timeout):
             await connection.connect()
+    except (AMQPConnectionError, ConnectionResetError) as error:
+        if config.tls and isinstance(
+            error.__cause__ or error, ConnectionResetError | asyncio.IncompleteReadError
+        ):
+            raise HandshakeWasted from error
+        raise
     except ProtocolSyntaxError as error:
         if _REFUSED in str(error):
             raise VirtualHostRefused(config.virtual_host) from error

@@ -132,7 +132,9 @@ class Engine(asyncio.Protocol):
         """Take note that the socket is gone."""
         if self._reason is None and not self._got_bytes and exc is None:
             self._reason = NotAmqp10(b"")
-        self._reason = self._reason or ConnectionLost(str(exc) if exc else "closed by the other side")
+        if self._reason is None:
+            self._reason = ConnectionLost(str(exc) if exc else "closed by the other side")
+            self._reason.__cause__ = exc
         self._over()
 
     def pause_writing(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pywats_cfx.amqp.tls import tls_context
+from pywats_cfx.amqp.tls import HandshakeWasted, tls_context
 from pywats_cfx.amqp10.connection import Connection
+from pywats_cfx.amqp10.errors import ConnectionLost, NotAmqp10
 from pywats_cfx.amqp10.sasl import ClientLogin
 from pywats_cfx.config import AMQPConfig
 
@@ -19,6 +20,19 @@ async def open_broker(config: AMQPConfig, *, container: str) -> Connection:
         OSError: no connection, or no trust.
         Amqp10Error: the broker refuses us, or does not speak AMQP 1.0.
     """
+    try:
+        return await _open(config, container=container)
+    except (NotAmqp10, ConnectionLost) as error:
+        if config.tls and (isinstance(error.__cause__, ConnectionResetError) or _said_nothing(error)):
+            raise HandshakeWasted from error
+        raise
+
+
+def _said_nothing(error: NotAmqp10 | ConnectionLost) -> bool:
+    return isinstance(error, NotAmqp10) and not error.answer
+
+
+async def _open(config: AMQPConfig, *, container: str) -> Connection:
     return await Connection.open(
         config.host,
         config.port,

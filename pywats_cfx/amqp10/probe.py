@@ -7,7 +7,7 @@ from uuid import uuid4
 from pywats_cfx.amqp.troubles import BrokerUnfit
 from pywats_cfx.amqp10.addresses import Product
 from pywats_cfx.amqp10.connection import Connection
-from pywats_cfx.amqp10.errors import Amqp10Error
+from pywats_cfx.amqp10.errors import Amqp10Error, RemoteError
 from pywats_cfx.amqp10.links import Transfer
 from pywats_cfx.amqp10.opening import open_broker
 from pywats_cfx.amqp10.preparing import cannot_prepare, nothing_to_prepare
@@ -67,6 +67,12 @@ async def _look_at_rabbitmq(connection: Connection, product: Product, config: AM
 async def _attach(connection: Connection, address: str) -> None:
     receiver = await connection.receiver(address, on_transfer=_take_nothing, durable=True)
     await receiver.detach(_GOODBYE_SECONDS)
+    if (
+        receiver.ended.done()
+        and isinstance(reason := receiver.ended.result(), RemoteError)
+        and reason.condition
+    ):
+        raise reason
 
 
 def _take_nothing(_: Transfer) -> None:

@@ -1,0 +1,126 @@
+"""The other side of an AMQP 1.0 connection in a test's own hands: well-behaved at first, then as told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from proton import Condition
+
+from pywats_cfx.amqp10.engine import Engine, EngineHandler
+from pywats_cfx.amqp10.sasl import ServerLogin
+
+
+class FakePeer(EngineHandler):
+    """One connection to us: opens, begins and attaches whatever the client does.
+
+    Attributes:
+        attached: done when a link is attached.
+        product: what it says that it is.
+    """
+
+    def __init__(self, product: str, queues: frozenset[str]) -> None:
+        self.engine = Engine(self, login=ServerLogin(), server=True)
+        self.engine.connection.container = "peer"
+        self.engine.connection.properties = {"product": product}
+        self.attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues = queues
+        self._link: Any = None
+
+    def on_connection_remote_open(self, event: Any) -> None:
+        """Open as well."""
+        event.connection.open()
+
+    def on_session_remote_open(self, event: Any) -> None:
+        """Begin as well."""
+        event.session.open()
+
+    def on_link_remote_open(self, event: Any) -> None:
+        """Attach as well, unless nobody knows the address."""
+        link = self._link = event.link
+        address = link.remote_source.address
+        link.source.copy(link.remote_source)
+        link.target.copy(link.remote_target)
+        link.open()
+        if link.is_sender and address not in self._queues:
+            link.condition = Condition("amqp:not-found", f"no queue {address}")
+            link.close()
+        elif not self.attached.done():
+            self.attached.set_result(None)
+
+    def on_link_remote_close(self, event: Any) -> None:
+        """Detach as well."""
+        event.link.close()
+
+    def on_connection_remote_close(self, event: Any) -> None:
+        """Close as well."""
+        event.connection.close()
+
+    def detach(self, condition: str, description: str) -> None:
+        """End the link for a reason."""
+        self._link.condition = Condition(condition, description)
+        self._link.close()
+        self.engine.wake()
+
+    def fall_silent(self) -> None:
+        """Stay connected, and send nothing any more, not even signs of life."""
+        self.engine.pause_writing()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes past the protocol."""
+        socket: Any = self.engine._socket
+        socket.write(data)
+
+    def vanish(self) -> None:
+        """Cut the connection."""
+        self.engine.end(ConnectionResetError())
+
+
+class Peers:
+    """All connections that were made to a port, oldest first.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, product: str, queues: frozenset[str]) -> None:
+        self.port = 0
+        self._product = product
+        self._queues = queues
+        self._all: asyncio.Queue[FakePeer] = asyncio.Queue()
+        self._made: list[FakePeer] = []
+
+    def make(self) -> Engine:
+        """Make the next one."""
+        peer = FakePeer(self._product, self._queues)
+        self._made.append(peer)
+        self._all.put_nowait(peer)
+        return peer.engine
+
+    async def next(self) -> FakePeer:
+        """Give the next one whose client has attached a link."""
+        async with asyncio.timeout(20):
+            peer = await self._all.get()
+            await peer.attached
+            return peer
+
+    def end(self) -> None:
+        """Cut all connections."""
+        for peer in self._made:
+            peer.vanish()
+
+
+@asynccontextmanager
+async def listening(*, product: str = "SomeBroker", queues: tuple[str, ...] = ("q",)) -> AsyncIterator[Peers]:
+    """Listen for connections at a port of loopback."""
+    peers = Peers(product, frozenset(queues))
+    server = await asyncio.get_running_loop().create_server(peers.make, "127.0.0.1", 0)
+    peers.port = server.sockets[0].getsockname()[1]
+    try:
+        yield peers
+    finally:
+        server.close()
+        peers.end()
+        await server.wait_closed()
