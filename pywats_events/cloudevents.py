@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from pywats_events.event import Event, EventFormatError
+from pywats_events.event import Event, EventFormatError, loads
 from pywats_events.message import RawMessage, Unreadable
 
 
@@ -29,9 +28,9 @@ def own_events_adapter(message: RawMessage) -> Sequence[Event | Unreadable]:
     """Read what ``Event.to_json`` wrote, one or an array; ids stay as they are."""
     digest = hashlib.sha256(message.body).hexdigest()[:32]
     try:
-        document = json.loads(message.body)
-    except (ValueError, RecursionError) as error:
-        return [Unreadable(id=digest, reason=f"not JSON: {error}", error=EventFormatError.__name__)]
+        document = loads(message.body)
+    except EventFormatError as error:
+        return [Unreadable(id=digest, reason=str(error), error=EventFormatError.__name__)]
     batch = document if isinstance(document, list) else [document]
     return [_read(one, f"{digest}/{index}", message) for index, one in enumerate(batch)]
 
@@ -60,7 +59,7 @@ def _read(document: Any, identity: str, message: RawMessage) -> Event | Unreadab
 def _check_writable(event: Event) -> None:
     """Refuse at the door what no journal can write: NaN, numbers without end, half characters."""
     try:
-        event.to_json().encode()
+        event.to_json_bytes().decode()
     except (ValueError, RecursionError) as error:
         raise EventFormatError(f"CloudEvent: holds what JSON can't: {error}") from error
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, Self
 from urllib.parse import quote, unquote
 from uuid import uuid4
+
+import msgspec
 
 
 class EventType(StrEnum):
@@ -134,6 +137,8 @@ class EventMetadata:
     tracestate: str | None = None
 
 
+_TYPES: Final = {kind.value: kind for kind in EventType}
+
 # CloudEvents allows only lower-case letters and digits in attribute names.
 _EXTENSIONS: Final = {
     "correlationid": "correlation_id",
@@ -173,7 +178,8 @@ class Event:
     metadata: EventMetadata = field(default_factory=EventMetadata)
 
     def __post_init__(self) -> None:
-        self.event_type = EventType(self.event_type)
+        if type(self.event_type) is not EventType:
+            self.event_type = EventType(self.event_type)
         if self.time.tzinfo is None:
             self.time = self.time.replace(tzinfo=UTC)
         if not self.key:
@@ -186,24 +192,48 @@ class Event:
             "specversion": "1.0",
             "id": self.id,
             "source": _to_uri(self.source),
-            "type": self.event_type.value,
+            "type": self.event_type._value_,
             "time": self.time.isoformat(),
             "datacontenttype": "application/json",
             "data": self.payload,
         }
         if self.key:
             document["subject"] = self.key
-        for attribute, name in _EXTENSIONS.items():
-            value = getattr(self.metadata, name)
-            if value is not None:
-                document[attribute] = value
-        if self.metadata.received_at is not None:
-            document["receivedat"] = self.metadata.received_at.isoformat()
+        metadata = self.metadata
+        said = {
+            "correlationid": metadata.correlation_id,
+            "causationid": metadata.causation_id,
+            "messagename": metadata.message_name,
+            "transport": metadata.transport,
+            "traceparent": metadata.traceparent,
+            "tracestate": metadata.tracestate,
+        }
+        document.update({attribute: value for attribute, value in said.items() if value is not None})
+        if metadata.received_at is not None:
+            document["receivedat"] = metadata.received_at.isoformat()
         return document
 
     def to_json(self) -> str:
-        """Give the CloudEvents document as JSON text."""
-        return json.dumps(self.to_cloudevent(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        """Give the CloudEvents document as JSON text; see ``to_json_bytes``."""
+        return self.to_json_bytes().decode(errors="surrogatepass")
+
+    def to_json_bytes(self) -> bytes:
+        """Give the CloudEvents document as JSON in UTF-8.
+
+        Raises:
+            TypeError: the payload holds what is no JSON data.
+            ValueError: it holds a number that JSON does not have (NaN, infinity).
+            RecursionError: it is nested too deep.
+        """
+        document = self.to_cloudevent()
+        try:
+            encoded = _encode(document)
+        except (TypeError, ValueError, RecursionError):
+            encoded = b"null"
+        if b"null" not in encoded:  # which also stands for NaN
+            return encoded
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode(errors="surrogatepass")
 
     @classmethod
     def from_cloudevent(cls, document: Mapping[str, Any]) -> Self:
@@ -228,11 +258,11 @@ class Event:
             raise EventFormatError('CloudEvent: "data" is not a JSON object')
         metadata = EventMetadata(received_at=_time(document, "receivedat"))
         for attribute, name in _EXTENSIONS.items():
-            if document.get(attribute) is not None:
-                setattr(metadata, name, str(document[attribute]))
-        try:
-            event_type = EventType(document["type"])
-        except ValueError:
+            value = document.get(attribute)
+            if value is not None:
+                setattr(metadata, name, str(value))
+        event_type = _TYPES.get(document["type"])
+        if event_type is None:
             event_type = EventType.CUSTOM
             metadata.message_name = metadata.message_name or document["type"]
         return cls(
@@ -252,25 +282,46 @@ class Event:
         Raises:
             EventFormatError: not JSON, or not a CloudEvent.
         """
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise EventFormatError(f"CloudEvent: not JSON: {error}") from error
+        document = loads(text)
         if not isinstance(document, dict):
             raise EventFormatError("CloudEvent: not a JSON object")
         return cls.from_cloudevent(document)
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        EventFormatError: it is not JSON.
+    """
+    try:
+        return _decode(text)
+    except RecursionError as error:
+        raise EventFormatError(f"CloudEvent: not JSON: {error}") from error
+    except ValueError:  # also halves of surrogate pairs and other encodings, which the slower reader knows
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise EventFormatError(f"CloudEvent: not JSON: {error}") from error
 
 
 #: A CloudEvents source must not be empty.
 _NO_SOURCE: Final = "/"
 
 
+# The sources of a factory are few, and each comes again and again.
+@lru_cache(maxsize=1024)
 def _to_uri(source: str) -> str:
     if source == _NO_SOURCE:
         return quote(source, safe="", errors="surrogatepass")
     return quote(source, safe="/:.@-_~!$&'()*+,;=", errors="surrogatepass") or _NO_SOURCE
 
 
+@lru_cache(maxsize=1024)
 def _from_uri(source: str) -> str:
     return "" if source == _NO_SOURCE else unquote(source, errors="surrogatepass")
 

@@ -37,7 +37,7 @@ from pywats_events.journal.records import (
     Stats,
     Verdict,
 )
-from pywats_events.journal.sqlite_file import Room, backup, check
+from pywats_events.journal.sqlite_file import KEEP_FREE, Room, backup, check
 from pywats_events.journal.sqlite_in_flight import InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
 from pywats_events.journal.sqlite_schema import reader, sole_writer
@@ -49,8 +49,6 @@ T = TypeVar("T")
 
 #: Most jobs of different callers in one commit.
 GROUP: Final = 256
-#: Bytes that stay free on the disk, so that what is inside can still be delivered when it is full.
-KEEP_FREE: Final = 64 * 1024 * 1024
 
 
 class SQLiteJournal:

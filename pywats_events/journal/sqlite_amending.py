@@ -36,6 +36,7 @@ def amend(lanes: Lanes, numbers: Numbers, message_id: str, one: Prepared, now: i
         "UPDATE messages SET parts = (SELECT count(*) FROM deliveries WHERE message = ?1) WHERE id = ?1",
         (message,),
     )
+    lanes.in_flight.note_company(message)
     transport, fate = before[message]
     lanes.move_fate(transport, fate, lanes.fates([message])[message][1])
     if changed or new or read:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
@@ -195,7 +196,8 @@ def _bury_what_cannot_be_read(lanes: Lanes, held: Held, now: int) -> None:
         held.seq, DEAD, None, held.tries, held.attempts, error, reason, None, None,
         fingerprint_of(held.handler, error, reason), now,
     )  # fmt: skip
-    _settle(lanes, [(held, row)])
+    lanes.in_flight.drop(held)
+    _write(lanes, [(held, row)])
 
 
 def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
@@ -212,56 +214,60 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
     events: dict[int, str] = {}
     unsure: set[int] = set()
     for verdict in verdicts:
-        seq = int(verdict.delivery.id)
+        delivery = verdict.delivery
+        seq = int(delivery.id)
         held = lanes.in_flight.get(seq)
-        if held is None or held.claim != verdict.delivery.claim:
+        if held is None or held.claim != delivery.claim:
             continue  # its lease ended and another worker has it, or had it
+        lanes.in_flight.drop(held)
         if isinstance(verdict, Release):
-            lanes.in_flight.drop(held)
             continue
         settled.append((held, (seq, *_said(verdict, held, now), now)))
-        lanes.in_flight.drop(held)
-        if isinstance(verdict, Park):
+        if isinstance(verdict, Completed | Bury):
+            events[held.event] = delivery.event.id
+            if not held.is_alone:
+                unsure.add(held.event)
+        elif isinstance(verdict, Park):
             lanes.db.executemany(
                 "INSERT OR IGNORE INTO parked (name, delivery, place) VALUES (?, ?, ?)",
                 [(text(name), seq, place) for place, name in enumerate(verdict.on)],
             )
-        if isinstance(verdict, Completed | Bury):
-            events[held.event] = verdict.delivery.event.id
-            if not held.is_alone:
-                unsure.add(held.event)
     _write(lanes, settled)
     over = set(_closed(lanes, unsure)) if unsure else set()
     return [name for event, name in events.items() if event not in unsure or name in over]
 
 
-def _settle(lanes: Lanes, settled: Sequence[tuple[Held, Row]]) -> None:
-    for held, _row in settled:
-        lanes.in_flight.drop(held)
-    _write(lanes, settled)
-
-
 def _write(lanes: Lanes, settled: Sequence[tuple[Held, Row]]) -> None:
+    """Write verdicts down: each a claim with its row."""
     in_sets(lanes.db, _SETTLE, [row for _held, row in settled])
+    moved: Counter[tuple[Text, int]] = Counter()
+    alone: Counter[tuple[Text, int]] = Counter()
     unsure: set[int] = set()
-    for held, (_seq, state, *_rest) in settled:
-        lanes.move(held.handler, PENDING, state)
+    left: list[tuple[Text, Text | None]] = []
+    for held, row in settled:
+        state = row[1]
+        moved[held.handler, state] += 1
         if held.is_alone:
-            lanes.alone(PENDING, state, held.transport)
+            alone[held.transport, state] += 1
         elif held.message is not None:
             unsure.add(held.message)
-    # the next one of each lane, if this one leaves it
-    lanes.offer([(held.handler, held.key) for held, (_seq, state, *_rest) in settled if state >= DONE])
+        if state >= DONE:
+            left.append((held.handler, held.key))
+    for (handler, state), number in moved.items():
+        lanes.move(handler, PENDING, state, number)
+    for (transport, state), number in alone.items():
+        lanes.alone(PENDING, state, transport, number)
     _move_messages(lanes, unsure)
+    lanes.offer(left)  # the next one of each lane, or an older one that was replayed meanwhile
 
 
 def _said(verdict: Completed | RetryAt | Park | Bury, held: Held, now: int) -> tuple[Any, ...]:
     """Give state, due, tries, attempts, error, reason, rule, detail and fingerprint."""
+    if isinstance(verdict, Completed):
+        detail = to_json(verdict.detail) if verdict.detail else None
+        state = DROPPED if verdict.rule else DONE
+        return state, None, held.tries, held.attempts, None, None, text(verdict.rule), detail, None
     match verdict:
-        case Completed(detail=detail, rule=rule):
-            said = to_json(detail) if detail else None
-            state = DROPPED if rule else DONE
-            return state, None, held.tries, held.attempts, None, None, text(rule), said, None
         case Park(until=until, error=error, reason=reason):
             due = None if until is None else stamp(until)
             return PARKED, due, held.tries, held.attempts, text(error), text(reason), None, None, None

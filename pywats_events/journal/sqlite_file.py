@@ -15,6 +15,9 @@ from pywats_events.journal.records import Health
 from pywats_events.journal.sqlite_errors import explain
 from pywats_events.journal.sqlite_schema import connect, reader
 
+#: Bytes that stay free on the disk, so that what is inside can still be delivered when it is full.
+KEEP_FREE: Final = 64 * 1024 * 1024
+
 #: Sums that stand in the file, against what its rows say. What was pruned is counted no more by its rows, so
 #: only open and dead ones can be recounted.
 _RECOUNTS: Final = {

@@ -85,6 +85,12 @@ class InFlight:
         """Give the claims whose lease has ended."""
         return [held for held in self._held.values() if held.until <= now]
 
+    def note_company(self, message: int) -> None:
+        """Note that a message has more deliveries than it had."""
+        for held in self._held.values():
+            if held.message == message:
+                held.is_alone = False
+
     @property
     def next_end(self) -> int | None:
         """When the next lease ends."""

@@ -42,6 +42,10 @@ _FREE: Final = """
 """
 
 
+#: Fate of a message by the state of its only delivery.
+_FATES: Final = tuple(fate_of([state]) for state in STATES)
+
+
 class Lanes:
     """What every change to the tables goes through, so that lanes and sums stay true.
 
@@ -78,11 +82,11 @@ class Lanes:
         self.tally(handler, before, -number)
         self.tally(handler, after, number)
 
-    def move_fate(self, transport: Text, before: Fate, after: Fate) -> None:
-        """Note that a message has another fate."""
+    def move_fate(self, transport: Text, before: Fate, after: Fate, number: int = 1) -> None:
+        """Note that messages have another fate."""
         if before is not after:
-            self.count(before, transport, -1)
-            self.count(after, transport)
+            self.count(before.value, transport, -number)
+            self.count(after.value, transport, number)
 
     def fates(self, messages: Collection[int]) -> dict[int, tuple[Text, Fate]]:
         """Give transport and fate of messages that are kept, by what their deliveries are now."""
@@ -96,9 +100,9 @@ class Lanes:
         )
         return {message: (transport, _fate(states)) for message, transport, states in rows}
 
-    def alone(self, before: int, after: int, transport: Text) -> None:
-        """Note that the only delivery of a message has changed its state."""
-        self.move_fate(transport, fate_of([STATES[before]]), fate_of([STATES[after]]))
+    def alone(self, before: int, after: int, transport: Text, number: int = 1) -> None:
+        """Note that the only deliveries of so many messages have changed their state."""
+        self.move_fate(transport, _FATES[before], _FATES[after], number)
 
     # --- lanes -------------------------------------------------------------------------------------------
 

@@ -50,13 +50,19 @@ class Group(Generic[B, T]):
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    work: Work[Any]
+    work: Work[Any] | None  # None: that of its group
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any] | None = None  # None: nobody waits
     changes: bool = False
     undo: Callable[[Any], Work[Any]] | None = None
     group: Group[Any, Any] | None = None
     brought: Any = None
+
+    def do(self, connection: sqlite3.Connection) -> Any:
+        """Do it, by itself."""
+        if self.work is not None:
+            return self.work(connection)
+        return None if self.group is None else self.group.work(connection, [self.brought])[0]
 
     @property
     def is_abandoned(self) -> bool:
@@ -150,12 +156,8 @@ class DatabaseThread:
 
     async def ask_together(self, group: Group[B, T], brought: B) -> T:
         """Have something done that may make something ready, in one go with what others bring for it."""
-
-        def alone(connection: sqlite3.Connection) -> T:
-            return group.work(connection, [brought])[0]
-
         loop = asyncio.get_running_loop()
-        result: T = await self._have_done(_Job(alone, loop, changes=True, group=group, brought=brought))
+        result: T = await self._have_done(_Job(None, loop, changes=True, group=group, brought=brought))
         return result
 
     async def _have_done(self, job: _Job) -> Any:
@@ -288,7 +290,7 @@ class DatabaseThread:
         connection.execute("SAVEPOINT job")
         mark = self._memory.mark()
         try:
-            result = job.work(connection)
+            result = job.do(connection)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
             _undo_savepoint(connection)
             self._memory.rollback(mark)

@@ -15,17 +15,17 @@ from pywats_events.journal.records import Attempt
 Text: TypeAlias = str | bytes
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def stamp(moment: datetime) -> int:
     """Give a time as microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(stamp: int) -> datetime:
     """Give back a time."""
-    return _EPOCH + stamp * _MICROSECOND
+    return _EPOCH + timedelta(microseconds=stamp)
 
 
 @overload
@@ -70,7 +70,7 @@ def document(event: Event) -> bytes:
     """
     if not event.id:
         raise ValueError("an event without an id can't be journalled")
-    return event.to_json().encode(errors="surrogatepass")
+    return event.to_json_bytes()
 
 
 def event_of(stored: bytes | None) -> Event | None:

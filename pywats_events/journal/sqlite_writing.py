@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
 
 from pywats_events.event import Event
-from pywats_events.journal.fates import Fate
 from pywats_events.journal.records import (
     Appended,
     Fact,
@@ -93,7 +92,7 @@ class Prepared:
     """A receipt with its events as they are stored."""
 
     receipt: Receipt
-    documents: tuple[bytes | None, ...]
+    documents: list[bytes | None]
     now: int
 
 
@@ -105,9 +104,13 @@ def prepare(receipt: Receipt) -> Prepared:
         TypeError: a payload is no JSON data.
     """
     now = stamp(receipt.raw.received_at if receipt.raw else datetime.now(UTC))
-    # checked also when it is not kept, because nobody wants it
-    documents = ((document(routed.event), routed.handlers) for routed in receipt.events)
-    return Prepared(receipt, tuple(stored if handlers else None for stored, handlers in documents), now)
+    documents: list[bytes | None] = []
+    for routed in receipt.events:
+        stored = document(
+            routed.event
+        )  # made also when it is not kept because nobody wants it: a mistake shows
+        documents.append(stored if routed.handlers else None)
+    return Prepared(receipt, documents, now)
 
 
 class Writing:
@@ -181,7 +184,7 @@ class Writing:
                 unit_of(event),
                 now,
                 now,
-                event.event_type.value,
+                event.event_type._value_,
                 text(event.source),
                 text(event.metadata.message_name),
                 is_first,
@@ -236,67 +239,85 @@ def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list
         wanted += [(routed.event.id, stored, one.now) for routed, stored in events]
         wanted += [(part.id, None, one.now) for part in one.receipt.unreadable]
     known = iter(writing.know(wanted))
-    answers: list[tuple[list[str], list[str], set[str]]] = []
+    answers: list[Appended] = []
+    unsure: list[int] = []
     facts: list[Fact] = []
     for one in receipts:
-        receipt = one.receipt
-        fresh = [(next(known), routed) for routed in receipt.events]
-        broken = [(next(known), part) for part in receipt.unreadable]
-        answers.append(_note(lanes, writing, one, fresh, broken))
-        if any(pk is not None for pk, _ in fresh):
-            facts += receipt.facts
+        answer = _note(writing, one, known)
+        if answer.duplicates:
+            unsure.append(len(answers))
+        answers.append(answer)
+        if answer.new:
+            facts += one.receipt.facts
     writing.write()
     learn(lanes, facts)
-    return [_answer(lanes, one.receipt, *answer) for one, answer in zip(receipts, answers, strict=True)]
+    for place in unsure:
+        answers[place] = _with_open(lanes, receipts[place].receipt, answers[place])
+    return answers
 
 
-def _note(
-    lanes: Lanes,
-    writing: Writing,
-    one: Prepared,
-    events: list[tuple[int | None, Routed]],
-    broken: list[tuple[int | None, Unreadable]],
-) -> tuple[list[str], list[str], set[str]]:
-    """Note the rows of one receipt; give the ids that are new, those that are not, and the open ones."""
-    raw = one.receipt.raw
-    transport = text(raw.transport) if raw else ""
-    fresh = [(pk, routed) for pk, routed in events if pk is not None]
-    parts = [(pk, part) for pk, part in broken if pk is not None]
-    due = sum(len(routed.handlers) for _, routed in fresh)
-    message = writing.message(raw, due + len(parts))
+def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> Appended:
+    """Note the rows of one receipt; in the answer those are open that are new and due to somebody."""
+    receipt, now = one.receipt, one.now
+    fresh: list[tuple[int, Routed]] = []
+    parts: list[tuple[int, Unreadable]] = []
+    repeats: list[str] = []
+    due = 0
+    for routed in receipt.events:
+        pk = next(known)
+        if pk is None:
+            repeats.append(routed.event.id)
+        else:
+            fresh.append((pk, routed))
+            due += len(routed.handlers)
+    for part in receipt.unreadable:
+        pk = next(known)
+        if pk is None:
+            repeats.append(part.id)
+        else:
+            parts.append((pk, part))
+    message = writing.message(receipt.raw, due + len(parts))
     for pk, routed in fresh:
         for handler in routed.handlers:
-            writing.delivery(pk, message, routed.event, text(handler), one.now)
+            writing.delivery(pk, message, routed.event, text(handler), now)
     for pk, part in parts:
-        writing.unreadable(pk, message, part, one.now)
-    repeats = [routed.event.id for pk, routed in events if pk is None]
-    repeats += [part.id for pk, part in broken if pk is None]
-    lanes.count("received", transport)
-    lanes.count("duplicates", transport, len(repeats))
-    lanes.count("events", transport, len(fresh))
-    lanes.count("unwanted", transport, sum(not routed.handlers for _, routed in fresh))
-    if due:
-        lanes.count(Fate.WAITING, transport)
-    elif parts:
-        lanes.count(Fate.DEAD, transport)
-    elif repeats and not fresh:
-        lanes.count("repeated", transport)
-    else:
-        lanes.count(Fate.DROPPED, transport)
-    return (
-        [routed.event.id for _, routed in fresh],
-        repeats,
-        {routed.event.id for _, routed in fresh if routed.handlers},
+        writing.unreadable(pk, message, part, now)
+    _count(writing.lanes, receipt, fresh, len(parts), len(repeats))
+    return Appended(
+        tuple([routed.event.id for _, routed in fresh]),
+        tuple(repeats),
+        tuple([routed.event.id for _, routed in fresh if routed.handlers]),
     )
 
 
-def _answer(
-    lanes: Lanes, receipt: Receipt, new: list[str], repeats: list[str], is_open: set[str]
-) -> Appended:
+def _count(
+    lanes: Lanes, receipt: Receipt, fresh: Sequence[tuple[int, Routed]], parts: int, repeats: int
+) -> None:
+    transport = text(receipt.raw.transport) if receipt.raw else ""
+    wanted = sum([1 for _, routed in fresh if routed.handlers])
+    lanes.count("received", transport)
     if repeats:
-        is_open |= {name for name in repeats if name not in is_open and _is_open(lanes, name)}
+        lanes.count("duplicates", transport, repeats)
+    if fresh:
+        lanes.count("events", transport, len(fresh))
+    if wanted != len(fresh):
+        lanes.count("unwanted", transport, len(fresh) - wanted)
+    if wanted:
+        lanes.count("waiting", transport)
+    elif parts:
+        lanes.count("dead", transport)
+    elif repeats and not fresh:
+        lanes.count("repeated", transport)
+    else:
+        lanes.count("dropped", transport)
+
+
+def _with_open(lanes: Lanes, receipt: Receipt, answer: Appended) -> Appended:
+    """Say of a receipt with repeats which of its events are open, the known ones too."""
+    is_open = set(answer.open)
+    is_open |= {name for name in answer.duplicates if name not in is_open and _is_open(lanes, name)}
     named = (routed.event.id for routed in receipt.events)
-    return Appended(tuple(new), tuple(repeats), tuple(name for name in named if name in is_open))
+    return replace(answer, open=tuple(name for name in named if name in is_open))
 
 
 def _is_open(lanes: Lanes, event_id: str) -> bool:

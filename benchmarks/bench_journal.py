@@ -1,0 +1,220 @@
+"""How fast the journals are, on this machine and this disk, in one run.
+
+Fails when the journal in SQLite is slower than half of the plain database under it, or when a journal with a
+million pending events is slow to open or to give its first batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from pywats_events import Event, EventType, RawMessage
+from pywats_events.journal import Completed, Journal, RawRecord, Receipt, Routed
+from pywats_events.journal.memory import MemoryJournal
+from pywats_events.journal.sqlite import SQLiteJournal
+
+HANDLER = "reports"
+PRODUCERS = 32
+BATCH = 256
+#: Part of the plain rate that the journal is to reach.
+PART = 0.5
+#: Most seconds that a journal with a long backlog takes to open, and to give its first batch.
+OPENING, FIRST_BATCH = 5.0, 0.05
+
+
+def event_of(number: int) -> Event:
+    """Give a test result of some size."""
+    steps = [
+        {"name": f"step {step}", "value": step * 1.5, "low": 0.0, "high": 100.0, "unit": "V"}
+        for step in range(14)
+    ]
+    payload = {"unit_id": f"SN-{number:08}", "result": "passed", "steps": steps}
+    return Event(EventType.TEST_RESULT, payload, source="//Acme/L1/ICT01", id=str(uuid4()))
+
+
+def receipt_of(event: Event, *, with_bytes: bool) -> Receipt:
+    """Give an event as it comes in: published, or with the bytes of its message."""
+    raw = RawRecord.of(RawMessage(event.to_json().encode(), transport="cfx")) if with_bytes else None
+    return Receipt(raw, (Routed(event, (HANDLER,)),))
+
+
+# --- the plain database -------------------------------------------------------------------------------------
+
+
+async def rows_of(path: Path, events: list[Event]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Give the rows that the journal itself writes for these events."""
+    journal = SQLiteJournal(path)
+    await journal.open()
+    await journal.append([receipt_of(event, with_bytes=False) for event in events])
+    await journal.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        rows = (
+            db.execute("SELECT * FROM events").fetchall(),
+            db.execute("SELECT * FROM deliveries").fetchall(),
+        )
+        db.execute("DELETE FROM deliveries")
+        db.execute("DELETE FROM events")
+        db.execute("VACUUM")
+    return rows
+
+
+def plain_rate(path: Path, events: list[tuple[object, ...]], deliveries: list[tuple[object, ...]]) -> float:
+    """Insert these rows and update them, 256 to a transaction; give events a second."""
+    now = time.time_ns() // 1000
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = FULL")
+        insert_events = f"INSERT INTO events VALUES ({marks(events)})"
+        insert_deliveries = f"INSERT INTO deliveries VALUES ({marks(deliveries)})"
+        begin = time.perf_counter()
+        for first in range(0, len(events), BATCH):
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(insert_events, events[first : first + BATCH])
+            db.executemany(insert_deliveries, deliveries[first : first + BATCH])
+            db.execute("COMMIT")
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                "UPDATE deliveries SET state = 4, ready = 0, changed = ? WHERE seq = ?",
+                [(now, row[0]) for row in deliveries[first : first + BATCH]],
+            )
+            db.execute("COMMIT")
+        return len(events) / (time.perf_counter() - begin)
+
+
+def marks(rows: list[tuple[object, ...]]) -> str:
+    """Give the question marks of a row."""
+    return ", ".join("?" * len(rows[0]))
+
+
+# --- journals -----------------------------------------------------------------------------------------------
+
+
+async def journal_rate(journal: Journal, receipts: list[Receipt]) -> float:
+    """Append single events by many producers while one worker claims and completes; give events a second."""
+    left = iter(receipts)
+
+    async def produce() -> None:
+        for receipt in left:
+            await journal.append([receipt])
+
+    async def work() -> None:
+        done = 0
+        while done < len(receipts):
+            now = datetime.now(UTC)
+            claimed = await journal.claim(limit=BATCH, now=now, lease_seconds=60, handlers=(HANDLER,))
+            if claimed:
+                await journal.settle([Completed(one) for one in claimed], now=now)
+                done += len(claimed)
+            else:
+                await journal.wait_ready(now=now, timeout=1.0)
+
+    await journal.open()
+    begin = time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(PRODUCERS):
+            tasks.create_task(produce())
+        tasks.create_task(work())
+    seconds = time.perf_counter() - begin
+    ledger = await journal.ledger()
+    await journal.close()
+    if ledger.difference:
+        raise SystemExit(f"the books do not balance: {ledger}")
+    return len(receipts) / seconds
+
+
+async def backlog_times(path: Path, number: int) -> tuple[float, float, float]:
+    """Fill a journal with pending events; give the rate of that, the time to open it and of the first claim."""
+    journal = SQLiteJournal(path)
+    await journal.open()
+    begin = time.perf_counter()
+    for first in range(0, number, 1000):
+        events = [event_of(n) for n in range(first, min(first + 1000, number))]
+        await journal.append([receipt_of(event, with_bytes=False) for event in events])
+    rate = number / (time.perf_counter() - begin)
+    await journal.close()
+    begin = time.perf_counter()
+    await journal.open()
+    opened = time.perf_counter()
+    claimed = await journal.claim(limit=BATCH, now=datetime.now(UTC), lease_seconds=60, handlers=(HANDLER,))
+    first_batch = time.perf_counter() - opened
+    await journal.close()
+    if len(claimed) != BATCH:
+        raise SystemExit(f"the first batch has {len(claimed)} of {BATCH}")
+    return rate, opened - begin, first_batch
+
+
+# --- all together -------------------------------------------------------------------------------------------
+
+
+def say(what: str, value: str, goal: str = "", *, missed: bool = False) -> None:
+    """Print a line."""
+    verdict = ("  MISSED" if missed else "  ok") if goal else ""
+    sys.stdout.write(f"{what:<58}{value:>16}  {goal}{verdict}\n")
+    sys.stdout.flush()
+
+
+async def measure(folder: Path, number: int, backlog: int, repeat: int) -> bool:
+    """Measure everything; tell whether all goals are met."""
+    events = [event_of(n) for n in range(number)]
+    rates: list[float] = []
+    plain: list[float] = []
+    for turn in range(repeat):  # in turns, so that a busy moment of the machine meets both
+        path = folder / f"plain-{turn}.db"
+        plain.append(plain_rate(path, *await rows_of(path, events)))
+        journal = SQLiteJournal(folder / f"journal-{turn}.db")
+        rates.append(await journal_rate(journal, [receipt_of(event, with_bytes=False) for event in events]))
+    say("plain executemany of the same rows, 256 to a transaction", f"{max(plain):,.0f}/s")
+    goal = PART * max(plain)
+    missed = max(rates) < goal
+    say(
+        f"SQLite: append + claim + complete, {PRODUCERS} producers",
+        f"{max(rates):,.0f}/s",
+        f"goal {goal:,.0f}/s",
+        missed=missed,
+    )
+    makers: dict[str, Callable[[], Awaitable[Journal]]] = {
+        "memory": lambda: _made(MemoryJournal()),
+        "SQLite": lambda: _made(SQLiteJournal(folder / "bytes.db")),
+    }
+    for name, make in makers.items():
+        rate = await journal_rate(await make(), [receipt_of(event, with_bytes=True) for event in events])
+        say(f"{name}: the same, each with the bytes of its message", f"{rate:,.0f}/s")
+    if backlog:
+        rate, opening, first = await backlog_times(folder / "backlog.db", backlog)
+        say(f"SQLite: {backlog:,} pending events, appended 1,000 at a time", f"{rate:,.0f}/s")
+        late = opening > OPENING
+        say("  opened again in", f"{opening:.2f} s", f"goal {OPENING:g} s", missed=late)
+        slow = first > FIRST_BATCH
+        say("  first batch claimed in", f"{first * 1000:.1f} ms", f"goal {FIRST_BATCH * 1000:g} ms", missed=slow)
+        missed = missed or late or slow
+    return not missed
+
+
+async def _made(journal: Journal) -> Journal:
+    return journal
+
+
+def main() -> int:
+    """Measure; 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=20_000, help="events of each measurement")
+    parser.add_argument("--backlog", type=int, default=1_000_000, help="pending events of the long backlog")
+    parser.add_argument("--repeat", type=int, default=3, help="turns of the comparison; the best of each counts")
+    parser.add_argument("--folder", type=Path, default=Path(), help="a folder on the disk to measure")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-journal-", dir=options.folder) as folder:
+        met = asyncio.run(measure(Path(folder), options.events, options.backlog, options.repeat))
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
