@@ -136,7 +136,14 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
 def _journal_of(settings: JournalSettings) -> Journal:
     if settings.kind == "postgres":
         return _postgres(settings)
-    return SQLiteJournal(settings.path) if settings.kind == "sqlite" else MemoryJournal()
+    if settings.kind == "memory":
+        return MemoryJournal()
+    return SQLiteJournal(
+        settings.path,
+        max_bytes=settings.max_bytes,
+        keep_free=settings.keep_free,
+        retention=settings.retention,
+    )
 
 
 def _postgres(settings: JournalSettings) -> Journal:

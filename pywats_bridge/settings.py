@@ -7,6 +7,7 @@ import re
 import ssl
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ from handlers import Rules
 from handlers.validation_verdicts import BLOCKING_PHASES
 from pywats_api.unit_phases import PHASE_NAMES, phase_of
 from pywats_cfx.config import CFXConfig
+from pywats_events.journal.housekeeping import Retention
+from pywats_events.journal.sqlite_file import KEEP_FREE
 
 #: Secrets may stand in files of their own: this key in place of that one.
 SECRET_FILES: Final = {"token_file": "token", "password_file": "password", "url_file": "url"}
@@ -124,9 +127,9 @@ class JournalSettings(Section):
     """Where events are kept until they are delivered.
 
     Attributes:
-        kind: ``memory``: messages are acknowledged to the broker when they are delivered, and dead
-            letters end with the program. ``sqlite``: messages are acknowledged when they are in a file, which
-            outlives the program. Nothing is removed from it yet: it grows by some kB for each event.
+        kind: ``sqlite``: messages are acknowledged to the broker when they are in a file, which outlives the
+            program. ``memory``: messages are acknowledged when they are delivered, and dead letters end with
+            the program: for trying things out.
             ``postgres``: messages are acknowledged when they are in a PostgreSQL database, which any number
             of bridges share: each event is delivered once, by any of them, and a destination that is down is
             down for all. Needs ``pip install 'pywats-bridge[postgres]'``.
@@ -134,12 +137,33 @@ class JournalSettings(Section):
         url: the database, for ``postgres``: ``postgresql://user:password@host/database``. It must lead to
             the server itself, not to a pool of connections. The bridge makes its tables there.
         high_water: from so many undelivered events on, no more messages are taken from the broker.
+        max_bytes: the file takes in no more messages from this size on; they stay with the broker until there
+            is room. A warning comes before. Without it: as the disk allows.
+        keep_free: bytes of the disk that the file leaves free; with less than that it takes no more in.
+        keep_done_days: days for which delivered messages stay to be looked at, with their bytes. Dead letters
+            stay until somebody replays or discards them.
+        keep_facts_days: days for which what was learnt of units and transactions stays.
+        keep_ids_days: days for which a message that comes again is recognised as a repeat.
     """
 
-    kind: Literal["memory", "sqlite", "postgres"] = "memory"
+    kind: Literal["memory", "sqlite", "postgres"] = "sqlite"
     path: Path = Path(JOURNAL_FILE)
     url: SecretStr | None = Field(default=None, validate_default=True)
     high_water: int = Field(default=10_000, ge=1)
+    max_bytes: int | None = Field(default=None, ge=1_000_000)
+    keep_free: int = Field(default=KEEP_FREE, ge=0)
+    keep_done_days: float = Field(default=30, ge=0, le=36_500)
+    keep_facts_days: float = Field(default=90, ge=0, le=36_500)
+    keep_ids_days: float = Field(default=365, ge=0, le=36_500)
+
+    @property
+    def retention(self) -> Retention:
+        """How long what is done is kept."""
+        return Retention(
+            done=timedelta(days=self.keep_done_days),
+            facts=timedelta(days=self.keep_facts_days),
+            ids=timedelta(days=self.keep_ids_days),
+        )
 
     @field_validator("url")
     @classmethod
