@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 
 import pytest
 from pydantic import ValidationError
@@ -38,6 +39,43 @@ def test_url_in_place_of_fields():
     assert AMQPConfig(url="amqp://[::1]:5000").broker == "amqp://guest@[::1]:5000/"
 
 
+def test_login_is_chosen_by_what_is_given():
+    """A user logs in by password, a certificate by itself; both can be said otherwise."""
+    certificate = {"tls": True, "cert_file": "own.pem"}
+    assert AMQPConfig().mechanism == "PLAIN"
+    assert AMQPConfig(username="").mechanism == "ANONYMOUS"
+    assert AMQPConfig(sasl="anonymous").mechanism == "ANONYMOUS"
+    assert AMQPConfig(**certificate).mechanism == "EXTERNAL"
+    assert AMQPConfig(**certificate).broker == "amqps://localhost:5671/"
+    assert AMQPConfig(**certificate, username="line").mechanism == "PLAIN"
+    assert AMQPConfig(**certificate, username="line", sasl="external").mechanism == "EXTERNAL"
+
+
+def test_brokers_to_fall_over_to():
+    """They are taken in order, with user, password and virtual host of the first where they name none."""
+    config = AMQPConfig(
+        url="amqps://line:hidden-word@first/factory",
+        failover=["amqps://second", "amqp://other:other-word@third:5000/else"],
+    )
+    first, second, third = config.brokers
+    assert first is config
+    assert second.broker == "amqps://line@second:5671/factory"
+    assert second.password.get_secret_value() == "hidden-word"
+    assert third.broker == "amqp://other@third:5000/else"
+    assert third.password.get_secret_value() == "other-word"
+    assert not third.tls
+    told = f"{config!r} {config.model_dump()} {config.model_dump_json()} {second!r} {third!r}"
+    assert "-word" not in told
+
+
+def test_pins_in_every_way_they_are_written():
+    """The same key, as openssl, curl and others write its SHA-256."""
+    digest = bytes(range(200, 232))
+    text = b64encode(digest).decode()
+    written = [digest.hex(), digest.hex(":").upper(), text, f"sha256/{text}", f"sha256//{text}"]
+    assert AMQPConfig(tls=True, public_key_pins=written).public_key_pins == (digest.hex(),) * 5
+
+
 def test_secrets_stay_inside():
     """The password shows nowhere, however it came in."""
     for config in (AMQPConfig(url="amqp://u:hidden-word@h/"), AMQPConfig(password="hidden-word")):
@@ -59,6 +97,16 @@ def test_secrets_stay_inside():
         pytest.param({"password": "hidden-word", "prefetch": 0}, id="prefetch"),
         pytest.param({"password": "hidden-word", "colour": "red"}, id="unknown field"),
         pytest.param({"password": "hidden-word", "protocol": "2.0"}, id="protocol"),
+        pytest.param({"failover": ["http://u:hidden-word@h"]}, id="failover"),
+        pytest.param({"password": "hidden-word", "sasl": "external"}, id="no certificate"),
+        pytest.param({"password": "hidden-word", "sasl": "plain", "username": ""}, id="no user"),
+        pytest.param({"password": "hidden-word", "protocol": "0-9-1", "username": ""}, id="anonymous 0-9-1"),
+        pytest.param({"password": "hidden-word", "tls": True, "public_key_pins": ["abc"]}, id="pin"),
+        pytest.param({"password": "hidden-word", "public_key_pins": ["00" * 32]}, id="pin without TLS"),
+        pytest.param(
+            {"tls": True, "public_key_pins": ["00" * 32], "failover": ["amqp://u:hidden-word@h"]},
+            id="pin without TLS elsewhere",
+        ),
         pytest.param({"password": "hidden-word", "ca_file": "ca.pem"}, id="certificate without TLS"),
         pytest.param({"password": "hidden-word", "tls": True, "key_file": "k.pem"}, id="key alone"),
         pytest.param(
