@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from pywats_bridge.composition import wats_client
 from pywats_bridge.settings import BridgeSettings
 from pywats_cfx.amqp.probe import probe
 from pywats_cfx.amqp.troubles import BrokerUnfit
+from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.config import AMQPConfig
+from pywats_cfx.endpoint.config import EndpointConfig, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
         if wats.good:
             async for finding in _processes(api, settings.rules):
                 yield finding
-    for broker in settings.cfx.amqp.brokers:
-        yield await _broker(broker)
+    if settings.cfx.broker is not None:
+        for broker in settings.cfx.broker.brokers:
+            yield await _broker(broker)
+    if settings.cfx.endpoint.listen:
+        yield await _listener(settings.cfx.endpoint)
 
 
 def _stations(rules: Rules) -> Finding:
@@ -121,3 +127,21 @@ async def _broker(config: AMQPConfig) -> Finding:
         return Finding(good=True, what=what, said=await probe(config))
     except BrokerUnfit as error:
         return Finding(good=False, what=what, said=str(error))
+
+
+async def _listener(config: EndpointConfig) -> Finding:
+    what = f"listener {config.listen}"
+    try:
+        require_proton()
+        place = place_of(config.listen)
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, place.host, place.port)
+    except ProtonMissing as error:
+        return Finding(good=False, what=what, said=str(error))
+    except OSError as error:
+        said = f"{error.strerror or error}; free it, unless the bridge runs already, or change it"
+        return Finding(good=False, what=what, said=said)
+    server.close()
+    who = "who knows the password" if config.username else "everybody"
+    return Finding(
+        good=True, what=what, said=f"can be listened to; {who} may send to {', '.join(config.accepted)}"
+    )

@@ -65,6 +65,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     logs.set_up(settings.log_level)
     try:
         _run(run_bridge(settings))
+    except ConfigurationError as error:
+        _refuse(error)
     except JournalError as error:
         typer.echo(f"journal.path: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None

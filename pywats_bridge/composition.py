@@ -12,6 +12,7 @@ from handlers.memory import FactStore
 from handlers.report import ReportSink
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
+from pywats_bridge.own_faults import OwnFaults
 from pywats_bridge.settings import (
     BridgeSettings,
     ConfigurationError,
@@ -19,7 +20,13 @@ from pywats_bridge.settings import (
     JournalSettings,
     WatsSettings,
 )
+from pywats_bridge.validating import validator_of
 from pywats_cfx import CFXTransport
+from pywats_cfx.amqp10 import ProtonMissing, require_proton
+from pywats_cfx.config import CFXConfig
+from pywats_cfx.endpoint.endpoint import Endpoint
+from pywats_cfx.endpoint.presence import Faults, Presence
+from pywats_cfx.mapping.table import MAPPED
 from pywats_events import AsyncEventBus, BaseHandler
 from pywats_events.journal import Journal, JournalError
 from pywats_events.journal.memory import MemoryJournal
@@ -120,17 +127,51 @@ def wats_client(settings: WatsSettings) -> AsyncWATS:
 
 
 def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Bridge:
-    """Put a bridge together by its configuration; nothing is connected before it is entered."""
-    return Bridge(
-        api=wats_client(settings.wats),
-        transports=(CFXTransport(settings.cfx),),
+    """Put a bridge together by its configuration; nothing is connected before it is entered.
+
+    Raises:
+        ConfigurationError: something that the configuration wants can't be had.
+    """
+    api = wats_client(settings.wats)
+    journal = journal or _journal_of(settings.journal)
+    endpoint = Endpoint(
+        settings.cfx.endpoint,
+        validator=validator_of(settings.validation, api, settings.rules, journal),
+        consumes=MAPPED,
+    )
+    bridge = Bridge(
+        api=api,
+        transports=transports_of(
+            settings.cfx, endpoint, faults=OwnFaults(journal, lambda: bridge.bus.breakers)
+        ),
         rules=settings.rules,
         delivery=settings.delivery,
-        journal=journal or _journal_of(settings.journal),
+        journal=journal,
         high_water=settings.journal.high_water,
         # a call may wait a minute for its turn under the limit of requests per minute
         handler_timeout=settings.wats.timeout + 90.0,
     )
+    return bridge
+
+
+def transports_of(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> tuple[BaseTransport, ...]:
+    """Make the ways that messages come in: from a broker, from machines that connect to us, or both.
+
+    Raises:
+        ConfigurationError: machines are to connect to us, and AMQP 1.0 is not installed.
+    """
+    transports: list[BaseTransport] = []
+    if config.broker is not None:
+        transports.append(Presence(CFXTransport(config), endpoint, faults=faults))
+    if config.endpoint.listen:
+        try:
+            require_proton()
+        except ProtonMissing as error:
+            raise ConfigurationError([f"cfx.endpoint.listen: {error}"]) from None
+        from pywats_cfx.amqp10.listener import CFXListener  # noqa: PLC0415  # proton is needed for this alone
+
+        transports.append(CFXListener(config, endpoint=endpoint))
+    return tuple(transports)
 
 
 def _journal_of(settings: JournalSettings) -> Journal:

@@ -35,10 +35,12 @@ class Page:
     Args:
         total: messages that will be sent.
         url: address of the local WATS.
+        asked: boards that stations asked about, by the answer.
     """
 
-    def __init__(self, *, total: int, url: str) -> None:
+    def __init__(self, *, total: int, url: str, asked: Counter[str]) -> None:
         self._total = total
+        self._asked = asked
         self._url = url
         self._news: deque[Text] = deque(maxlen=_LINES)
         self._console = Console(highlight=False)
@@ -71,7 +73,8 @@ class Page:
             now = await stats()
             self._console.print(
                 f"messages {_received(now)}/{self._total}  events {now.events}  reports {_reports(now)}  "
-                f"faults logged {_faults(now)}  dead letters {now.count(DeliveryState.DEAD)}"
+                f"faults logged {_faults(now)}  dead letters {now.count(DeliveryState.DEAD)}  "
+                f"asked {sum(self._asked.values())}"
             )
             await asyncio.sleep(_LINE_EVERY)
 
@@ -82,7 +85,14 @@ class Page:
         bar = Table.grid()  # a bar alone does not end its line
         bar.add_row(ProgressBar(total=self._total, completed=_received(now), width=60))
         title = Text("Simulated SMT line -> pywats-bridge -> local WATS", style="bold")
-        return Group(title, Text(f"reports: {self._url}", style="dim"), bar, numbers, Text(), *self._news)
+        asked = Text(f"boards asked about before work: {_may(self._asked)}", style="dim")
+        where = Text(f"reports: {self._url}", style="dim")
+        return Group(title, where, bar, numbers, asked, Text(), *self._news)
+
+
+def _may(asked: Counter[str]) -> str:
+    """Say how questions about boards were answered."""
+    return f"{asked['Passed']} may go on, {asked['Failed']} may not, {asked['Skipped']} not checked"
 
 
 def _received(now: Stats) -> int:
@@ -178,6 +188,7 @@ def _sums(outcome: Outcome) -> Table:
         "events": f"{stats.events}, of which {stats.unwanted} told only what others need, or had no handler",
         "reports in WATS": f"{reports} (of failed units: {failed})",
         "dropped by rule": f"{stats.count(DeliveryState.DROPPED)} (boards marked bad make no report)",
+        "asked before work": f"{sum(outcome.asked.values())} boards: {_may(outcome.asked)}",
         "faults logged": f"{outcome.faults_logged} lines (faults that came and went: {truth.faults})",
         "dead letters": f"{len(outcome.dead)} (messages sent broken on purpose: {truth.bad_messages})",
         "took": f"{outcome.seconds:.0f} s",

@@ -10,6 +10,7 @@ import structlog
 
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.settings import BridgeSettings
+from pywats_cfx.config import CFXConfig
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +24,7 @@ async def run(settings: BridgeSettings) -> None:
             log.info(
                 "bridge runs",
                 wats=settings.wats.url,
-                broker=settings.cfx.amqp.broker,
-                queue=settings.cfx.amqp.queue,
+                **_sources(settings.cfx),
                 stations=len(settings.rules.stations),
             )
             await stop.wait()
@@ -32,6 +32,12 @@ async def run(settings: BridgeSettings) -> None:
             await _say_what_is_left(bridge)
     finally:
         undo()
+
+
+def _sources(config: CFXConfig) -> dict[str, str]:
+    """Say where messages come from."""
+    broker = {"broker": config.broker.broker, "queue": config.broker.queue} if config.broker else {}
+    return broker | ({"listens": config.endpoint.listen} if config.endpoint.listen else {})
 
 
 async def _say_what_is_left(bridge: Bridge) -> None:

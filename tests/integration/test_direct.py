@@ -138,11 +138,9 @@ async def test_a_machine_that_stops_in_the_middle_keeps_its_messages():
             machine = Machine(bridge.uri)
             link = machine.sender(HANDLE)
             flying = [machine.transfer(link, heartbeat(number)) for number in range(30)]
-            try:
-                return [machine.outcome(each) for each in flying]
-            finally:
-                with pytest.raises(ConnectionException, match="ends"):
-                    machine.connection.wait(lambda: False)
+            with pytest.raises(ConnectionException, match="ends"):
+                machine.connection.wait(lambda: False)
+            return [each.remote_state for each in flying]
 
         playing = asyncio.ensure_future(asyncio.to_thread(play))
         await asyncio.wait_for(journal.asked.wait(), SECONDS)

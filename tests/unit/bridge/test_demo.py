@@ -15,6 +15,7 @@ import pytest
 from pywats_api import AsyncWATS
 from pywats_api.server import Knobs, LocalWATS, Rejection
 from pywats_bridge import demo
+from pywats_cfx.amqp10 import ProtonMissing
 from pywats_events.journal import Entry, Stats
 from samples.truth import Truth
 
@@ -62,6 +63,9 @@ async def test_the_numbers_of_the_summary_are_those_of_the_line_and_of_wats(tmp_
         assert numbers == [passed + failed, passed, failed, skipped, passed + failed, passed, failed]
         assert stored[station(handle)] == +Counter(Passed=passed, Failed=failed)
     assert f"{truth.messages} received, of {truth.messages} sent" in done.stdout
+    (answers,) = re.findall(r"asked before work\s+(\d+) boards: (\d+) .*? (\d+) .*? (\d+) ", done.stdout)
+    asked, *verdicts = map(int, answers)
+    assert asked == sum(verdicts) > 0
 
 
 async def test_a_wats_that_refuses_every_report_is_not_a_success(tmp_path, monkeypatch, capsys):
@@ -72,6 +76,18 @@ async def test_a_wats_that_refuses_every_report_is_not_a_success(tmp_path, monke
     shown = capsys.readouterr().out
     assert "LOST OR DOUBLED: ICT" in shown
     assert "nothing lost" not in shown
+
+
+async def test_without_amqp_1_0_the_demo_says_how_to_get_it(tmp_path, monkeypatch, capsys):
+    """One line, and no success."""
+
+    def missing() -> None:
+        raise ProtonMissing("AMQP 1.0 needs python-qpid-proton: pip install it")
+
+    monkeypatch.setattr(demo, "require_proton", missing)
+    assert await demo.demo(seconds=1, seed=1, db=tmp_path / "wats.sqlite") is False
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install" in line
 
 
 def good() -> demo.Outcome:
@@ -130,9 +146,10 @@ def test_a_report_under_another_verdict_is_a_loss():
 
 
 def test_lines_messages_and_dead_letters_are_counted_too():
-    """A fault that was not logged, a message that never came, a dead letter that nobody expected."""
+    """A fault not logged, a message that never came, an unexpected dead letter, a question without answer."""
     outcome = good()
     outcome.faults_logged += 1
     outcome.stats.received["line"] -= 1
     outcome.dead.append(Entry)  # type: ignore[arg-type]
-    assert len(outcome.losses()) == 3
+    outcome.asked["unanswered"] += 1
+    assert len(outcome.losses()) == 4
