@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from cfx_shop import HANDLE, events, mapped
+from test_cfx_roundtrip import Sender
 
-from pywats_events.event import EventType
+from handlers import facts_of
+from pywats_cfx.mapping.table import MAPPED
+from pywats_events.event import Event, EventType
 from pywats_events.message import Unreadable
 from pywats_events.payloads import MODELS, parse
 
@@ -469,3 +474,19 @@ def test_events_of_one_unit_have_one_key_whatever_the_message():
     ]
     assert {each.key for each in told} == {"PNL#3"}
     assert len({each.id for each in told}) == len(told) == 9
+
+
+@pytest.mark.usefixtures("reference")
+@pytest.mark.parametrize("name", MAPPED)
+def test_whatever_a_sender_fills_in_is_mapped(name):
+    """Any fields in any spelling: payloads true to their models, keyed, and teaching something or nothing."""
+    for seed in range(6):
+        for made in mapped(name, Sender(Random(f"{name}{seed}")).body(name)):  # noqa: S311  # reproducible
+            if isinstance(made, Event):
+                assert made.key
+                assert made.event_type in {EventType.CUSTOM, MAPPED[name].event_type}
+                if made.event_type in MODELS:
+                    assert parse(made).to_payload() == made.payload
+                facts_of(made)
+            else:
+                assert "is missing" in made.reason

@@ -35,6 +35,12 @@ def test_nothing_is_mapped_that_the_standard_does_not_have():
     assert MAPPED.keys() <= messages.NAMES
 
 
+def test_every_event_type_comes_of_some_message():
+    """Only the bus's own types, a test's start (which CFX does not tell) and CUSTOM do not."""
+    without = {EventType.TEST_STARTED, EventType.CUSTOM, *(each for each in EventType if each.is_system)}
+    assert {mapped.event_type for mapped in MAPPED.values()} == set(EventType) - without
+
+
 def test_only_an_answer_that_tells_something_new_makes_an_event():
     """Requests make none, and of the responses only what a scanner read when it was asked."""
     asked = {name for name in MAPPED if name.endswith(("Request", "Response"))}
