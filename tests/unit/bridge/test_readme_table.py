@@ -85,8 +85,8 @@ def test_a_message_becomes_the_events_that_the_table_names(name, event_type, eac
 @pytest.mark.parametrize(
     "name",
     [
-        "CFX.Materials.Storage.MaterialsLoaded",
-        "CFX.EndpointShuttingDown",
+        "CFX.Production.SetupRequirementsChanged",
+        "CFX.Production.GetRecipeRequest",
         "CFX.Acme.ThingHappened",
         "Acme.Thing",
     ],
