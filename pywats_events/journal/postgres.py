@@ -26,6 +26,7 @@ from pywats_events.journal.postgres_questions import (
     LEARN,
     RECALL,
     SETTLE,
+    UNPARK,
     AppendRequest,
     Claimed,
     ClaimRequest,
@@ -33,6 +34,7 @@ from pywats_events.journal.postgres_questions import (
     LearnRequest,
     Ruling,
     SettleRequest,
+    UnparkRequest,
     ruling,
 )
 from pywats_events.journal.postgres_schema import OLDEST_SERVER, bring_up_to_date
@@ -65,6 +67,8 @@ T = TypeVar("T")
 #: Most connections that look things up at one time, and seconds that others wait for one of them.
 LOOKERS: Final = 4
 LOOK_TIMEOUT: Final = 10.0
+#: Bytes of messages that are prepared on a thread.
+MUCH: Final = 100_000
 #: Clocks that differ by less are taken as the same.
 SAME_TIME: Final = timedelta(seconds=1)
 
@@ -72,8 +76,8 @@ SAME_TIME: Final = timedelta(seconds=1)
 class PostgresJournal:
     """A journal that many processes share; ``postgres_functions`` says how they keep out of each other's way.
 
-    A task does all the writing over one connection: whoever calls while a commit is under way shares the next
-    one. What people look up goes over a few connections beside it. When the server is away, calls raise
+    A task does all the writing over one connection: those that call while a commit is under way share the
+    next one. What people look up goes over a few connections beside it. When the server is away, calls raise
     ``JournalError`` until it is back; whoever was writing then does not know whether that was written, asks
     again, and is told of what is there already. Times that others act by (leases, retries) are kept by the
     server's clock, so clocks of hosts may differ.
@@ -199,7 +203,11 @@ class PostgresJournal:
 
     async def append(self, receipts: Sequence[Receipt]) -> list[Appended]:
         """Write received messages down; see ``Journal.append``."""
-        answers = await self._open_writer().ask(APPEND, AppendRequest(tuple(receipts), self._now()))
+        writer = self._open_writer()
+        make = partial(AppendRequest.of, tuple(receipts), self._now())
+        # to compress and to spell much takes time in which others would wait
+        much = sum(len(one.raw.body) for one in receipts if one.raw) > MUCH
+        answers = await writer.ask(APPEND, await asyncio.to_thread(make) if much else make())
         self._note_change()
         return answers
 
@@ -280,7 +288,9 @@ class PostgresJournal:
 
     async def unpark(self, on: str) -> int:
         """Set free what is parked on this."""
-        return await self._do(partial(tending.unpark, on=on, now=self._now()), changes=True)
+        number = await self._open_writer().ask(UNPARK, UnparkRequest(on, self._now()))
+        self._note_change()
+        return number
 
     # --- people ------------------------------------------------------------------------------------------
 
@@ -306,7 +316,7 @@ class PostgresJournal:
         return await self._look(partial(reading.search, query=query, skew=self._skew))
 
     async def raw(self, message_id: str) -> RawRecord | None:
-        """Give the bytes of a message that is not done yet, or that is dead."""
+        """Give the bytes of a message that was not removed yet."""
         return await self._look(partial(reading.raw, message_id=message_id))
 
     async def stats(self) -> Stats:

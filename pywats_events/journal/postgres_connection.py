@@ -27,7 +27,7 @@ _DEFAULTS: Final = {
 }
 #: Settings of sessions. Plans are made once: each statement looks rows up by index, whatever the tables hold.
 _SESSION: Final = (
-    f"-c statement_timeout={STATEMENT_TIMEOUT}s -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT}s "
+    f"-c statement_timeout={STATEMENT_TIMEOUT}s -c idle_in_transaction_session_timeout=10s "
     "-c plan_cache_mode=force_generic_plan -c jit=off -c client_encoding=UTF8"
 )
 

@@ -1,8 +1,8 @@
 """What the server does by itself: one function for each thing that changes the journal.
 
-Each is one round trip, and everything in it happens in its transaction. All of them begin with ``turn``: of
-all processes that share the journal one writes at a time, and the lock is held while the server works, never
-while a network or a client is waited for. So the order of the journal (``seq``) is the order of the commits:
+Each is one statement, sent as a whole, and one transaction. All of them begin with ``turn``: of all processes
+that share the journal one writes at a time, and the lock is held while the server works, never while a
+network or a client is waited for. So the order of the journal (``seq``) is the order of the commits:
 nothing can still appear before what anybody has seen. That is what the order of a lane rests on, and what
 makes paging complete.
 
@@ -67,7 +67,7 @@ BEGIN
 END $$;
 
 -- Keep the books of messages: each counts once, by the first that fits of waiting (0), dead (1), done (2),
--- discarded (3), dropped (4). What is closed needs its bytes no more.
+-- discarded (3), dropped (4).
 CREATE OR REPLACE FUNCTION account(ids bigint[], moment bigint) RETURNS void LANGUAGE plpgsql {_BY_INDEX} AS $$
 BEGIN
     WITH counted AS (
@@ -80,9 +80,7 @@ BEGIN
             FROM deliveries d WHERE d.message = t.id
         ) now
         WHERE m.id = t.id AND now.class <> before.class
-        RETURNING m.id, m.transport, before.class AS before, m.class AS after
-    ), closed AS (
-        DELETE FROM bodies b USING counted c WHERE b.message = c.id AND c.after > 1
+        RETURNING m.transport, before.class AS before, m.class AS after
     )
     INSERT INTO sums
     SELECT 'm' || class, transport, sum(number) FROM (
@@ -516,6 +514,37 @@ BEGIN
     PERFORM move(6, 7, handlers);
     PERFORM account(messages_, moment);
     RETURN cardinality(handlers);
+END $$;
+
+-- Remove some messages that were closed before a time; give how many, and how many deliveries went with them.
+-- The ids of their events stay known.
+CREATE OR REPLACE FUNCTION prune(before bigint, most int) RETURNS TABLE (messages_ bigint, rows_ bigint)
+LANGUAGE plpgsql {_BY_INDEX} AS $$
+DECLARE
+    ids bigint[];
+BEGIN
+    PERFORM turn();
+    ids := ARRAY(
+        SELECT c.id FROM unnest(ARRAY[2, 3, 4]) AS closed (class)
+        CROSS JOIN LATERAL (
+            SELECT m.id FROM messages m
+            WHERE m.class = closed.class AND m.since < before ORDER BY m.since LIMIT most
+        ) c
+        LIMIT most
+    );
+    RETURN QUERY
+        WITH gone AS (
+            DELETE FROM deliveries d USING unnest(ids) AS t (id) WHERE d.message = t.id
+            RETURNING d.event, d.message
+        ), known AS (
+            UPDATE events e SET document = NULL, message = NULL, id = '' FROM gone
+            WHERE e.hash = gone.event AND e.message = gone.message
+        ), bytes AS (
+            DELETE FROM bodies b USING unnest(ids) AS t (id) WHERE b.message = t.id
+        ), empty AS (
+            DELETE FROM messages m USING unnest(ids) AS t (id) WHERE m.id = t.id
+        )
+        SELECT cardinality(ids)::bigint, count(*) FROM gone;
 END $$;
 
 -- Bring the sums together in a few rows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ from pywats_events.message import Unreadable
 
 #: Bytes are compressed once and mostly never read again.
 _COMPRESSION: Final = 1
+#: A message to the server can't be longer than 1 GB.
+MOST_BYTES: Final = 500_000_000
 
 
 def unit_digest(event: Event) -> bytes | None:
@@ -51,10 +53,41 @@ def _call(function: str, *types: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AppendRequest:
-    """Receipts to be written down, at a time in microseconds."""
+    """Receipts to be written down, with what takes time done already.
+
+    Attributes:
+        receipts: what is to be written down.
+        now: when, in microseconds.
+        bodies: the receipts' bytes, compressed.
+        documents: the documents of their events, in order.
+    """
 
     receipts: Sequence[Receipt]
     now: int
+    bodies: Sequence[bytes | None]
+    documents: Sequence[bytes]
+
+    @classmethod
+    def of(cls, receipts: Sequence[Receipt], now: int) -> AppendRequest:
+        """Make it.
+
+        Raises:
+            ValueError: it is more than one statement can take, or an event is no JSON.
+        """
+        bodies = [zlib.compress(one.raw.body, _COMPRESSION) if one.raw else None for one in receipts]
+        documents = [document(routed.event) for one in receipts for routed in one.events]
+        request = cls(receipts, now, bodies, documents)
+        if request.size > MOST_BYTES:
+            raise ValueError(
+                f"{len(receipts)} messages take {request.size:,} bytes in the journal; PostgreSQL takes at "
+                f"most {MOST_BYTES:,} at one time"
+            )
+        return request
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it sends."""
+        return sum(len(body or b"") for body in self.bodies) + sum(map(len, self.documents))
 
 
 def _columns(number: int) -> list[list[Any]]:
@@ -65,6 +98,7 @@ class _Sheet:
     """The columns of the arrays that ``append`` takes."""
 
     def __init__(self) -> None:
+        self.known: set[str] = set()
         self.receipts = _columns(8)
         self.events = _columns(14)
         self.deliveries = _columns(2)
@@ -79,10 +113,10 @@ class _Sheet:
 
 def _append_parameters(requests: Sequence[AppendRequest]) -> Sequence[Any]:
     sheet = _Sheet()
-    known: set[str] = set()
     for request in requests:
-        for receipt in request.receipts:
-            _write(sheet, receipt, known, request.now)
+        documents = iter(request.documents)
+        for receipt, body in zip(request.receipts, request.bodies, strict=True):
+            _write(sheet, receipt, body, documents, request.now)
     return (
         *sheet.receipts,
         *sheet.events,
@@ -92,40 +126,40 @@ def _append_parameters(requests: Sequence[AppendRequest]) -> Sequence[Any]:
     )
 
 
-def _write(sheet: _Sheet, receipt: Receipt, known: set[str], now: int) -> None:
+def _write(sheet: _Sheet, receipt: Receipt, body: bytes | None, documents: Iterator[bytes], now: int) -> None:
     number = len(sheet.receipts[0]) + 1
     seen = stamp(receipt.raw.received_at) if receipt.raw else now
     repeats = 0
-    for routed in receipt.events:
+    for routed, stored in zip(receipt.events, documents, strict=False):
         event = routed.event
-        if event.id in known:
+        if event.id in sheet.known:
             repeats += 1
             continue
-        known.add(event.id)
+        sheet.known.add(event.id)
         at = sheet.add(
             sheet.events,
-            *(number, digest(event.id), text(event.id), document(event)),
+            *(number, digest(event.id), text(event.id), stored),
             *(digest(event.key), unit_digest(event), text(event.key), event.event_type.value),
             *(text(event.source), text(event.metadata.message_name), None, None, None, None),
         )
         for handler in routed.handlers:
             sheet.add(sheet.deliveries, at, text(handler))
     for part in receipt.unreadable:
-        if part.id in known:
+        if part.id in sheet.known:
             repeats += 1
             continue
-        known.add(part.id)
+        sheet.known.add(part.id)
         sheet.add(sheet.deliveries, sheet.add(sheet.events, number, *_part(part, seen)), "")
     for fact in receipt.facts:
         sheet.add(sheet.facts, number, *_fact(fact))
-    sheet.add(sheet.receipts, *_receipt(receipt.raw, seen, repeats))
+    sheet.add(sheet.receipts, *_receipt(receipt.raw, body, seen, repeats))
 
 
-def _receipt(raw: RawRecord | None, seen: int, repeats: int) -> tuple[Any, ...]:
+def _receipt(raw: RawRecord | None, body: bytes | None, seen: int, repeats: int) -> tuple[Any, ...]:
     if raw is None:
         return ("", seen, repeats, None, "", None, None, "{}")
     return (
-        *(text(raw.transport), seen, repeats, zlib.compress(raw.body, _COMPRESSION), text(raw.address)),
+        *(text(raw.transport), seen, repeats, body, text(raw.address)),
         *(text(raw.content_type), text(raw.content_encoding), to_json(raw.properties)),
     )
 
@@ -192,6 +226,7 @@ APPEND: Final = Question(
     ),
     _append_parameters,
     _append_answers,
+    weight=lambda request: request.size,
     rank=2,
 )
 
@@ -238,6 +273,23 @@ RECALL: Final = Question(
     "CROSS JOIN LATERAL (SELECT key, value FROM facts WHERE hash = wanted.hash LIMIT 1) f",
     lambda requests: ([digest(key) for key in {key for keys in requests for key in keys}],),
     _recall_answers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnparkRequest:
+    """What is announced."""
+
+    on: str
+    now: int
+
+
+UNPARK: Final[Question[UnparkRequest, int]] = Question(
+    _call("unpark", "bytea[]", "bigint"),
+    lambda requests: ([digest(requests[0].on)], requests[0].now),
+    lambda _, rows: [int(rows[0][0])],
+    kin=id,  # each has its own number
+    rank=1,
 )
 
 

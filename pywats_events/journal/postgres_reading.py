@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,7 +92,8 @@ async def search(connection: Connection, query: Query, *, skew: int) -> list[Ent
     found = await connection.execute(
         f"{_ENTRY} WHERE {condition} ORDER BY d.seq {order} LIMIT %(limit)s".encode(), values, binary=True
     )
-    return [_entry(row, skew) for row in await found.fetchall()]
+    rows = await found.fetchall()
+    return await asyncio.to_thread(lambda: [_entry(row, skew) for row in rows])  # documents take time to read
 
 
 async def found_dead(connection: Connection, query: Query) -> list[int]:
@@ -221,7 +223,7 @@ async def raw(connection: Connection, message_id: str) -> RawRecord | None:
         received_at,
     ) in await found.fetchall():
         return RawRecord(
-            body=zlib.decompress(body),
+            body=await asyncio.to_thread(zlib.decompress, body),
             content_type=untext(content_type),
             content_encoding=untext(content_encoding),
             transport=untext(transport),

@@ -1,4 +1,4 @@
-"""What is done to the journal in PostgreSQL now and then: each function is one transaction."""
+"""What is done to the journal in PostgreSQL now and then."""
 
 from __future__ import annotations
 
@@ -27,21 +27,14 @@ async def _number(connection: Connection, statement: str, *parameters: Any) -> i
     return int(number or 0)
 
 
-async def unpark(connection: Connection, on: str, *, now: int) -> int:
-    """Set free what is parked on this."""
-    return await _number(connection, "SELECT unpark(ARRAY[%b::bytea], %s)", digest(on), now)
-
-
 async def replay(connection: Connection, query: Query, *, now: int) -> int:
     """Make dead letters pending again."""
-    await connection.execute("SELECT turn()")
     seqs = await found_dead(connection, query)
     return await _number(connection, "SELECT replay(%s::bigint[], %s)", seqs, now)
 
 
 async def discard(connection: Connection, query: Query, *, reason: str, now: int) -> int:
     """Put dead letters away for good."""
-    await connection.execute("SELECT turn()")
     seqs = await found_dead(connection, query)
     return await _number(connection, "SELECT discard(%s::bigint[], %s, %s)", seqs, text(reason), now)
 
@@ -60,15 +53,20 @@ class _Known:
 async def amend(connection: Connection, message_id: str, reading: Receipt, *, now: int) -> Amended:
     """Put a message's new reading in the place of the old one.
 
+    This alone keeps its turn while it asks one thing after the other: others wait for some milliseconds, and
+    when this process is stopped right then, until the server ends its session.
+
     Raises:
         LookupError: there is no such message, or it is kept no more.
     """
-    await connection.execute("SELECT turn()")
-    message = number_of(message_id)
-    if not await _number(
-        connection, "SELECT count(*) FROM messages WHERE id = %s AND has_raw AND class < 2", message
-    ):
-        raise LookupError(f"journal: message {message_id} is not there, or is kept no more")
+    async with connection.transaction():
+        await connection.execute("SELECT turn()")
+        return await _amend(connection, number_of(message_id), reading, now)
+
+
+async def _amend(connection: Connection, message: int, reading: Receipt, now: int) -> Amended:
+    if not await _number(connection, "SELECT count(*) FROM messages WHERE id = %s AND has_raw", message):
+        raise LookupError(f"journal: message {message} is not there, or is kept no more")
     changed: list[str] = []
     new: list[str] = []
     for routed in reading.events:
@@ -232,38 +230,22 @@ async def _add_unreadable(connection: Connection, part: Unreadable, message: int
 
 
 async def prune_messages(connection: Connection, *, before: int) -> tuple[int, bool]:
-    """Remove some messages that were closed before a time; give how many rows went, and whether more wait."""
-    await connection.execute("SELECT turn()")
-    found = await connection.execute(
-        "SELECT id FROM messages WHERE class > 1 AND since < %s ORDER BY class, since LIMIT %s",
-        (before, PRUNED_AT_ONCE),
-    )
-    ids = [number for (number,) in await found.fetchall()]
-    removed = await _number(
-        connection,
-        """
-        WITH rows AS (
-            DELETE FROM deliveries WHERE message = ANY (%s::bigint[]) RETURNING event, message
-        ), closed AS (
-            UPDATE events e SET document = NULL, message = NULL, id = '' FROM rows
-            WHERE e.hash = rows.event AND e.message = rows.message
-        ), empty AS (
-            DELETE FROM messages WHERE id = ANY (%s::bigint[])
-        )
-        SELECT count(*) FROM rows
-        """,
-        ids,
-        ids,
-    )
-    return removed, len(ids) == PRUNED_AT_ONCE
+    """Remove some messages that were closed before a time.
+
+    Returns:
+        How many deliveries and unreadable parts went, and whether there may be more.
+    """
+    found = await connection.execute("SELECT * FROM prune(%s, %s)", (before, PRUNED_AT_ONCE))
+    ((messages, rows),) = await found.fetchall()
+    return rows, messages == PRUNED_AT_ONCE
 
 
 async def prune_facts(connection: Connection, *, before: int) -> None:
     """Remove facts that were learnt before a time and that nobody can need."""
-    await connection.execute("SELECT turn()")
     await connection.execute(
         """
-        DELETE FROM facts WHERE learnt < %(before)s AND hash NOT IN (SELECT hash FROM parked)
+        DELETE FROM facts f WHERE learnt < %(before)s
+        AND NOT EXISTS (SELECT FROM parked p WHERE p.hash = f.hash)
         AND NOT EXISTS (SELECT FROM messages WHERE class = 0 AND since < %(before)s)
         """,
         {"before": before},
@@ -272,7 +254,6 @@ async def prune_facts(connection: Connection, *, before: int) -> None:
 
 async def prune_ids(connection: Connection, *, before: int) -> None:
     """Forget the ids of removed events that were journalled before a time."""
-    await connection.execute("SELECT turn()")
     await connection.execute("DELETE FROM events WHERE message IS NULL AND seen < %s", (before,))
 
 
@@ -292,11 +273,16 @@ async def put_note(connection: Connection, name: str, value: Any) -> None:
 
 async def hold(connection: Connection, destination: str, hold: Hold | None, *, skew: int) -> None:
     """Leave a destination alone, or not any more; a probe under way is over."""
-    await connection.execute("DELETE FROM holds WHERE destination = %s", (text(destination),))
-    if hold is not None:
+    if hold is None:
+        await connection.execute("DELETE FROM holds WHERE destination = %s", (text(destination),))
+    else:
         await connection.execute(
-            "INSERT INTO holds (destination, reason, since, probe_at, needs_attention) "
-            "VALUES (%s, %s, %s, %s, %s)",
+            """
+            INSERT INTO holds (destination, reason, since, probe_at, needs_attention)
+            VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (destination) DO UPDATE SET reason = excluded.reason, since = excluded.since,
+                probe_at = excluded.probe_at, needs_attention = excluded.needs_attention, probed_until = 0
+            """,
             (
                 *(text(destination), text(hold.reason), stamp(hold.since)),
                 *(stamp(hold.probe_at) + skew, hold.needs_attention),

@@ -1,9 +1,13 @@
-"""A task that owns a connection and does the work of many callers, many of them in one commit."""
+"""A task that owns a connection and does the work of many callers, many of them in one statement.
+
+Each statement is a transaction of its own, sent as a whole before the server begins with it: so no process
+holds the journal up by being slow, or by being stopped between two messages.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -16,8 +20,9 @@ R = TypeVar("R")
 A = TypeVar("A")
 Row: TypeAlias = tuple[Any, ...]
 
-#: Most callers that share one commit.
+#: Most callers that share one statement, and bytes that it sends for several of them.
 GROUP: Final = 256
+GROUP_BYTES: Final = 16_000_000
 #: Commits between two foldings of the sums.
 FOLD_EVERY: Final = 500
 
@@ -31,17 +36,19 @@ class Question(Generic[R, A]):
         parameters: makes the statement's parameters of the requests.
         answers: makes of the rows one answer for each request.
         kin: requests with the same kin go into one statement.
-        rank: statements of one commit run in this order.
+        weight: about how many bytes a request sends.
+        rank: of what is asked at one time this comes in this order.
     """
 
     statement: str
     parameters: Callable[[Sequence[R]], Sequence[Any]]
     answers: Callable[[Sequence[R], Sequence[Row]], Sequence[A]]
     kin: Callable[[R], Hashable] = lambda _: None
+    weight: Callable[[R], int] = lambda _: 0
     rank: int = 0
 
 
-#: Does something in a transaction of its own. It may touch nothing but the database.
+#: Does something with the connection, on which every statement is a transaction.
 Work: TypeAlias = Callable[[Connection], Awaitable[A]]
 
 
@@ -59,7 +66,7 @@ class _Job:
 
 
 class Writer:
-    """Does what callers ask for. Those that wait together share one transaction and one round trip.
+    """Does what callers ask for. Those that ask the same together share one statement and its commit.
 
     Args:
         server: where the journal is.
@@ -105,7 +112,7 @@ class Writer:
         return await self._wait(_Job(self._future(), question, request, undo=undo))  # type: ignore[no-any-return]
 
     async def do(self, work: Work[A]) -> A:
-        """Have something done in a transaction of its own; the result comes when it is committed."""
+        """Have something done by itself; the result comes when it is done."""
         return await self._wait(_Job(self._future(), work=work))  # type: ignore[no-any-return]
 
     def leave(self, question: Question[R, Any], request: R) -> None:
@@ -140,18 +147,16 @@ class Writer:
                 self._something.clear()
                 await self._something.wait()
                 continue
-            batch, self._jobs = self._jobs[:GROUP], self._jobs[GROUP:]
-            batch = [job for job in batch if not job.is_abandoned]
-            shared = [job for job in batch if job.question is not None]
-            if shared:
-                await self._answer(shared)
-            for job in batch:
+            jobs, self._jobs = [job for job in self._jobs if not job.is_abandoned], []
+            for group in _groups(jobs):
+                await self._answer(group)
+            for job in jobs:
                 if job.work is not None:
-                    await self._do_alone(job, job.work)
+                    await self._do(job, job.work)
 
     async def _answer(self, jobs: Sequence[_Job]) -> None:
         try:
-            answers = await self._ask_server(jobs)
+            answers = await self._ask_server(_question(jobs[0]), [job.request for job in jobs])
         except JournalError as error:
             _refuse(jobs, error)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
@@ -161,53 +166,34 @@ class Writer:
             for job in jobs:  # one of them can't be written; the others are not to suffer from it
                 await self._answer([job])
         else:
-            for job, answer in answers:
+            for job, answer in zip(jobs, answers, strict=True):
                 _tell(job, answer)
 
-    async def _ask_server(self, jobs: Sequence[_Job]) -> list[tuple[_Job, Any]]:
-        groups: dict[tuple[int, int, Hashable], list[_Job]] = {}
-        for job in jobs:
-            question = _question(job)
-            groups.setdefault((question.rank, id(question), question.kin(job.request)), []).append(job)
-        asked = [groups[key] for key in sorted(groups, key=lambda key: key[:2])]
-        statements = [
-            (_question(group[0]).statement, _question(group[0]).parameters([job.request for job in group]))
-            for group in asked
-        ]
-        if self.commits % FOLD_EVERY == FOLD_EVERY - 1:
-            statements.append(("SELECT fold_sums()", ()))
+    async def _ask_server(self, question: Question[R, A], requests: Sequence[R]) -> Sequence[A]:
+        parameters = question.parameters(requests)
         connection = await self._connected()
         try:
-            # without a BEGIN a pipeline is one transaction: all of it is done, or nothing
-            async with connection.pipeline():
-                cursors = [
-                    await connection.execute(statement.encode(), parameters, prepare=True, binary=True)
-                    for statement, parameters in statements
-                ]
-            results = [await cursor.fetchall() for cursor in cursors]
+            cursor = await connection.execute(
+                question.statement.encode(), parameters, prepare=True, binary=True
+            )
+            rows = await cursor.fetchall()
+            self.commits += 1
+            if self.commits % FOLD_EVERY == 0:
+                await connection.execute("SELECT fold_sums()")
         except psycopg.Error as error:
             raise await self._failed(error) from error
-        self.commits += 1
-        return [
-            (job, answer)
-            for group, rows in zip(asked, results, strict=False)
-            for job, answer in zip(
-                group, _question(group[0]).answers([job.request for job in group], rows), strict=True
-            )
-        ]
+        return question.answers(requests, rows)
 
-    async def _do_alone(self, job: _Job, work: Work[Any]) -> None:
+    async def _do(self, job: _Job, work: Work[Any]) -> None:
         try:
             connection = await self._connected()
             try:
-                async with connection.transaction():
-                    result = await work(connection)
+                result = await work(connection)
             except psycopg.Error as error:
                 raise await self._failed(error) from error
         except Exception as error:  # noqa: BLE001  # it belongs to who asked for it
             _refuse([job], error)
         else:
-            self.commits += 1
             _tell(job, result)
 
     # --- the connection ----------------------------------------------------------------------------------
@@ -240,6 +226,25 @@ class Writer:
         self.backend = None
         if connection is not None:
             await connection.close()
+
+
+def _groups(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    """Give those that go into one statement."""
+    by_kin: dict[tuple[int, int, Hashable], list[_Job]] = {}
+    for job in jobs:
+        if job.question is not None:
+            kin = (job.question.rank, id(job.question), job.question.kin(job.request))
+            by_kin.setdefault(kin, []).append(job)
+    for key in sorted(by_kin, key=lambda key: key[:2]):
+        group: list[_Job] = []
+        weight = 0
+        for job in by_kin[key]:
+            weight += _question(job).weight(job.request)
+            if group and (len(group) == GROUP or weight > GROUP_BYTES):
+                yield group
+                group, weight = [], _question(job).weight(job.request)
+            group.append(job)
+        yield group
 
 
 def _question(job: _Job) -> Question[Any, Any]:

@@ -123,7 +123,7 @@ async def test_an_id_is_new_once_over_all(url):
 async def test_nothing_younger_is_given_before_what_could_still_commit(url):
     """While an older event is written but not committed, a younger one of its unit can't get past it."""
     async with opened(url, url) as (here, there), await psycopg.AsyncConnection.connect(url) as slow:
-        older = AppendRequest([receipt("U", "older")], stamp(START))
+        older = AppendRequest.of([receipt("U", "older")], stamp(START))
         await slow.execute(APPEND.statement.encode(), APPEND.parameters([older]))  # and no commit
         younger = asyncio.ensure_future(here.append([receipt("U", "younger")]))
         claimed = asyncio.ensure_future(claim(there))
