@@ -123,8 +123,16 @@ def check(path: Path) -> list[str]:
         wrong = [line for (line,) in db.execute("PRAGMA integrity_check(20)") if line != "ok"]
         if not wrong:
             for what, sql in _RECOUNTS.items():
-                wrong += [f"{what}: {': '.join(map(str, row))}" for row in db.execute(sql).fetchmany(20)]
+                wrong += [f"{what}: {', '.join(map(str, row))}" for row in db.execute(sql).fetchmany(20)]
     return wrong
+
+
+def _copy(db: sqlite3.Connection, copy: sqlite3.Connection, target: Path) -> None:
+    try:
+        db.backup(copy)  # all at once: one moment of the journal, however busy it is
+        copy.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise explain(error, target) from error
 
 
 def backup(path: Path, target: Path) -> None:
@@ -138,16 +146,16 @@ def backup(path: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.unlink(missing_ok=True)
-        with reader(path) as db, closing(connect(partial)) as copy:
-            db.backup(copy)  # all at once: one moment of the journal, however busy it is
-            copy.execute("PRAGMA journal_mode = DELETE")
+        with closing(connect(partial)) as copy, reader(path) as db:
+            _copy(db, copy, target)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(target)
     except sqlite3.Error as error:
-        partial.unlink(missing_ok=True)
         raise explain(error, target) from error
     except OSError as error:
         raise JournalError(
             f"journal backup {target}: {error}; check its folder, its rights and its disk"
         ) from error
+    finally:
+        partial.unlink(missing_ok=True)
