@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pywats_events.event import Event, EventType
 from pywats_events.journal import postgres_reading as reading
 from pywats_events.journal import postgres_tending as tending
+from pywats_events.journal.housekeeping import Retention, keep_house
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.postgres_connection import Connection, Server
 from pywats_events.journal.postgres_listener import Listener
@@ -86,6 +87,7 @@ class PostgresJournal:
         url: ``postgresql://user:password@host:port/database``, or another connection string of libpq. The
             tables stand in the first schema of its search_path. It must lead to the server itself, not to a
             pool that gives each transaction another connection.
+        retention: how long what is done is kept; None: for ever. Each process that has one removes.
         clock: gives the time of this host.
 
     Raises:
@@ -94,8 +96,16 @@ class PostgresJournal:
 
     durable = True
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        retention: Retention | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._server = Server(url)
+        self._retention = retention
+        self._housekeeping: asyncio.Task[None] | None = None
         self._clock = clock
         self._skew = 0  # microseconds by which the server's clock is before ours
         self._writer: Writer | None = None
@@ -133,12 +143,20 @@ class PostgresJournal:
             await self._listener.start()
             self._pool = self._server.pool(LOOKERS, LOOK_TIMEOUT)
             await self._pool.open()
+            if self._retention is not None:
+                self._housekeeping = asyncio.create_task(
+                    keep_house(self, self._retention), name="housekeeping"
+                )
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Finish what is asked for already, and let go of the connections."""
+        housekeeping, self._housekeeping = self._housekeeping, None
+        if housekeeping is not None:
+            housekeeping.cancel()
+            await asyncio.wait([housekeeping])
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.stop()
