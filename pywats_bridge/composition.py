@@ -194,6 +194,7 @@ def _postgres(settings: JournalSettings) -> Journal:
         why = f"needs psycopg: pip install 'pywats-bridge[postgres]' ({error})"
         raise ConfigurationError([f"journal.kind: {why}"]) from None
     try:
-        return PostgresJournal(settings.url.get_secret_value() if settings.url else "")
+        url = settings.url.get_secret_value() if settings.url else ""
+        return PostgresJournal(url, retention=settings.retention)
     except JournalError as error:
         raise ConfigurationError([f"journal.url: {error}"]) from None
