@@ -15,7 +15,7 @@ from pywats_cfx.amqp.relief import Relief
 from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
 from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, PublishFailed
-from pywats_cfx.amqp10 import ProtonMissing, require_proton
+from pywats_cfx.amqp10 import require_proton
 from pywats_cfx.config import AMQPConfig, CFXConfig
 from pywats_cfx.envelope import CFXEnvelope
 from pywats_events.message import Adapter
@@ -84,18 +84,8 @@ class CFXTransport(BaseTransport):
         return self._caution.blocked
 
     async def start(self, intake: Intake) -> None:
-        """Begin to connect and to read.
-
-        Raises:
-            ValueError: AMQP 1.0 is configured, and its library is not installed.
-        """
-        if self.amqp.protocol == "1.0":
-            try:
-                require_proton()
-            except ProtonMissing as error:
-                raise ValueError(str(error)) from error
-        else:
-            _quieten_library()
+        """Begin to connect and to read."""
+        _quieten_library()
         self._supervisor = asyncio.create_task(self._supervise(intake), name=f"transport {self.name}")
 
     async def publish(self, *envelopes: CFXEnvelope) -> None:
@@ -208,7 +198,7 @@ class CFXTransport(BaseTransport):
     async def _lost(self, error: Exception, intake: Intake) -> None:
         """Say why the session ended, in one line for each reason, and let it go."""
         self.connected = False
-        reason = f"{type(error).__name__}: {error}"
+        reason = str(error)
         if self._session is not None:
             error = self._learn(self._session, error)
             reason = self._session.explain(error)
@@ -286,6 +276,13 @@ def _source(config: AMQPConfig) -> str:
 
 
 def _session_type(config: AMQPConfig) -> type[Session]:
+    """Give the session for the protocol.
+
+    Raises:
+        ProtonMissing: it is AMQP 1.0, and its library is not installed.
+    """
+    if config.protocol == "1.0":
+        require_proton()
     module, name = _SESSIONS[config.protocol]
     session: type[Session] = getattr(import_module(module), name)
     return session
