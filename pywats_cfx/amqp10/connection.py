@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 from proton import Link as ProtonLink
 from proton import Session, Terminus, symbol
@@ -57,7 +57,6 @@ class Connection(EngineHandler):
         tls: ssl.SSLContext | None = None,
         idle_timeout: float = 0.0,
         timeout: float = 10.0,  # noqa: ASYNC109  # a limit of its own on each step would say nothing to users
-        on_tls: Callable[[ssl.SSLObject], None] | None = None,
     ) -> Self:
         """Connect, log in, and open.
 
@@ -67,10 +66,10 @@ class Connection(EngineHandler):
             login: who we are; None skips SASL.
             container: our name for the connection (in CFX: our handle).
             hostname: what ``open`` names as host: ``vhost:NAME`` chooses RabbitMQ's virtual host.
-            tls: for an encrypted connection.
+            tls: for an encrypted connection. Nothing is sent before its handshake is over, which may look at
+                more than certificates.
             idle_timeout: seconds of silence that end it; 0 for never.
             timeout: seconds for all of it.
-            on_tls: looks at the TLS connection before anything secret is sent; it may raise.
 
         Raises:
             OSError: no connection (``ssl.SSLError`` is one, ``TimeoutError`` another).
@@ -82,7 +81,7 @@ class Connection(EngineHandler):
         try:
             async with asyncio.timeout(timeout):
                 await loop.create_connection(
-                    lambda: _Guarded(engine, on_tls) if on_tls else engine,
+                    lambda: engine,
                     host,
                     port,
                     ssl=tls,
@@ -244,26 +243,6 @@ class Connection(EngineHandler):
             link.on_ended(reason)
             if link in self._links:
                 self._links.remove(link)
-
-
-class _Guarded(asyncio.Protocol):
-    """Looks at the TLS connection before the engine may say anything on it."""
-
-    def __init__(self, engine: Engine, check: Callable[[ssl.SSLObject], None]) -> None:
-        self._engine = engine
-        self._check = check
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Look, and hand over."""
-        socket = cast("asyncio.Transport", transport)
-        try:
-            self._check(socket.get_extra_info("ssl_object"))
-        except Exception as error:  # noqa: BLE001  # its reason is the reason of the connection's end
-            self._engine.end(error)
-            socket.abort()
-            return
-        socket.set_protocol(self._engine)
-        self._engine.connection_made(socket)
 
 
 def _as_error(reason: Exception) -> Amqp10Error:
