@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from pywats_cfx import messages
     from pywats_cfx.adapter import CFXAdapter, cfx_adapter
     from pywats_cfx.amqp.transport import CFXTransport
+    from pywats_cfx.amqp10.listener import CFXListener
     from pywats_cfx.codec import decode, decode_each, encode
     from pywats_cfx.config import AMQPConfig, CFXConfig
     from pywats_cfx.endpoint.config import EndpointConfig
+    from pywats_cfx.endpoint.endpoint import Endpoint
     from pywats_cfx.envelope import CFXEnvelope
     from pywats_cfx.errors import CFXDecodeError
     from pywats_cfx.limits import Limits
@@ -26,7 +28,9 @@ _HOME: Final = {
     "CFXConfig": "config",
     "CFXDecodeError": "errors",
     "CFXEnvelope": "envelope",
+    "CFXListener": "amqp10.listener",
     "CFXTransport": "amqp.transport",
+    "Endpoint": "endpoint.endpoint",
     "EndpointConfig": "endpoint.config",
     "Limits": "limits",
     "cfx_adapter": "adapter",
@@ -56,7 +60,9 @@ __all__ = [
     "CFXConfig",
     "CFXDecodeError",
     "CFXEnvelope",
+    "CFXListener",
     "CFXTransport",
+    "Endpoint",
     "EndpointConfig",
     "Limits",
     "cfx_adapter",
