@@ -21,7 +21,8 @@ from pywats_events.bus.drains import Drains, Forecast
 from pywats_events.bus.failures import dead_letter, failure, log_unreadable, not_read
 from pywats_events.bus.housekeeping import Housekeeping, Retention
 from pywats_events.bus.intake import IntakeDesk, Observer
-from pywats_events.bus.replay_jobs import RAMP, ReplayJob
+from pywats_events.bus.replay_jobs import RAMP, ReplayJob, ReplayJobs
+from pywats_events.bus.replay_runner import ReplayRunner
 from pywats_events.bus.rereading import Rereading
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
 from pywats_events.bus.transport_intake import TransportIntake
@@ -129,9 +130,14 @@ class AsyncEventBus:
             executor=self._executor,
             on_settled=self._note_settled,
         )
-        self._rereading = Rereading(self.journal, self._desk, self._transports)
+        rereading = Rereading(self.journal, self._desk, self._transports)
+        jobs = ReplayJobs(self.journal)
+        self._replays = ReplayRunner(
+            jobs, self.journal, reread=rereading.read_again, revived=self._note_revived, clock=clock
+        )
+        jobs.nudge = self._replays.look
         self.dead_letters = DeadLetters(
-            self.journal, reread=self._rereading.read_again, revived=self._note_revived
+            self.journal, reread=rereading.read_again, revived=self._note_revived, jobs=jobs
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
@@ -271,6 +277,7 @@ class AsyncEventBus:
             create(self._supervise("backlog", self._backlog.run), name="backlog"),
             create(self._supervise("dispatcher", self._dispatcher.run), name="dispatcher"),
             create(self._supervise("housekeeping", self._housekeeping.run), name="housekeeping"),
+            create(self._supervise("replays", self._replays.run), name="replays"),
         ]
         try:
             for transport in self._transports.values():
@@ -295,7 +302,8 @@ class AsyncEventBus:
             if self._running:
                 for transport in self._started:
                     await _end(transport, transport.stop)
-                await self.drain(timeout=timeout)
+                # what waits for permits waits in the journal: a backlog is not the end's to work off
+                await self._drain(timeout, without_permits=True)
                 self._running = False
             self._desk.close()
             for task in self._tasks:
@@ -333,11 +341,14 @@ class AsyncEventBus:
             RuntimeError: the bus is not started.
         """
         self._check_running()
+        return await self._drain(timeout, without_permits=False)
+
+    async def _drain(self, timeout: float | None, *, without_permits: bool) -> bool:  # noqa: ASYNC109
         try:
             async with asyncio.timeout(timeout):
                 while True:
                     await self._desk.flush()
-                    await self._dispatcher.come_to_rest()
+                    await self._dispatcher.come_to_rest(without_permits=without_permits)
                     if self._desk.is_empty:
                         return True
         except TimeoutError:
@@ -443,6 +454,7 @@ class AsyncEventBus:
                 policy.dead_letter_queue.add(dead_letter(one, one.verdict))
                 self._tell(EventType.EVENT_DEAD_LETTER, event, failure(one))
             self._wake_watchers(event.id)
+        self._replays.note_settled(one.delivery.id for one in tries)
         over = sum(isinstance(one.verdict, Completed | Bury) for one in tries)
         await self._desk.settled(closed, deliveries=over)
 

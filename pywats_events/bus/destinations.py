@@ -226,6 +226,8 @@ class Destinations:
         if not await self._journal.try_probe(name, now=moment, lease_seconds=PROBE_LEASE):
             return False
         self._rights[name] = now + PROBE_LEASE
+        # what is parked has its own time, which may be later: a probe must have something to be made with
+        await self._journal.unpark(destination_key(name))
         return True
 
     # --- how fast ----------------------------------------------------------------------------------------

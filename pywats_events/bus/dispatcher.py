@@ -100,7 +100,8 @@ class Dispatcher:
         self._something_ended = asyncio.Event()
         self._nap: asyncio.Task[None] | None = None
         self._look_again = False
-        self._idle = asyncio.Event()
+        self._idle = asyncio.Event()  # nothing runs, and nothing may be claimed now
+        self._empty = asyncio.Event()  # and nothing waits for permits
         self._threads_left = True
 
     def nudge(self) -> None:
@@ -109,11 +110,16 @@ class Dispatcher:
         if self._nap is not None:
             self._nap.cancel()
 
-    async def come_to_rest(self) -> None:
-        """Return when nothing runs and nothing is ready to run."""
-        self._idle.clear()
+    async def come_to_rest(self, *, without_permits: bool = False) -> None:
+        """Return when nothing runs and nothing is ready to run.
+
+        Args:
+            without_permits: do not wait for what is ready and only lacks permits of its destination.
+        """
+        rest = self._idle if without_permits else self._empty
+        rest.clear()
         self.nudge()
-        await self._idle.wait()
+        await rest.wait()
 
     async def run(self) -> None:
         """Claim, run and settle until cancelled."""
@@ -150,8 +156,10 @@ class Dispatcher:
             try:
                 claimed = await self._claim()
                 if not claimed and not self._look_again:
-                    if not self._held and not self._claims.lacks_permits:
+                    if not self._held:
                         self._idle.set()
+                        if not self._claims.lacks_permits:
+                            self._empty.set()
                     await self._wait_ready()
             except JournalError as error:
                 log.error("journal can't be read; trying again", error=str(error))  # noqa: TRY400  # the text says it

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,6 +18,8 @@ RAMP: Final = (1, 2, 5, 20)
 #: Beginning of the names of the notes that jobs are kept in, and of those that say what people want of them.
 NOTES: Final = "replay:"
 WISHES: Final = "replay-wish:"
+#: Seconds between two looks at a job that another process runs.
+WATCH_EVERY: Final = 1.0
 
 
 class JobState(StrEnum):
@@ -40,12 +44,16 @@ class Step:
     Attributes:
         began: when its letters were chosen; one that died later than that has failed again.
         letters: ids of the dead letters that it puts through.
-        tracked: ids of the deliveries that it waits for: the letters, and what reading again made of them.
+        made: ids of the deliveries that reading again has made besides.
+        refused: letters that could not be put through.
+        why: why not, for the last one.
     """
 
     began: datetime
     letters: tuple[str, ...]
-    tracked: tuple[str, ...]
+    made: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,11 @@ class ReplayJob:
         stop_after: part of a step, above which failing again stops the job.
         from_raw: read the messages again first.
         state: where it is.
-        reason: why it stopped, or what it waits for.
+        reason: why it stopped.
         created: when it was made.
-        steps: how many steps are over.
-        done: letters that were put through.
-        failed: letters that are dead again.
+        steps: how many steps are over, since it began or went on after it had stopped.
+        done: letters that live no more and are dealt with, and what reading them again has made.
+        failed: those that are dead again, or could not be put through.
         cursor: id of the last letter of the steps that are over.
         step: the step under way.
         owner: the bus that runs it; empty: none.
@@ -114,7 +122,9 @@ class ReplayJob:
             step = Step(
                 began=datetime.fromisoformat(step["began"]),
                 letters=tuple(step["letters"]),
-                tracked=tuple(step["tracked"]),
+                made=tuple(step["made"]),
+                refused=tuple(step["refused"]),
+                why=step["why"],
             )
         return cls(
             **{
@@ -157,6 +167,7 @@ class ReplayJobs:
 
     journal: Journal
     nudge: Callable[[], None] = field(default=lambda: None)
+    _saved: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
 
     async def start(
         self,
@@ -225,6 +236,24 @@ class ReplayJobs:
             )
         return ReplayJob.of_note(note)
 
+    async def watch(self, job_id: str) -> AsyncIterator[ReplayJob]:
+        """Give a job each time it has come further, until it runs no more. Another process may run it.
+
+        Raises:
+            LookupError: there is none of this id.
+        """
+        known: ReplayJob | None = None
+        while known is None or known.state is JobState.RUNNING:
+            self._saved.clear()
+            job = await self.get(job_id)
+            if job != known:
+                known = job
+                yield job
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_EVERY):
+                    await self._saved.wait()
+
     async def pause(self, job_id: str) -> None:
         """Put nothing more through until ``resume``; what is under way ends as it will.
 
@@ -262,6 +291,7 @@ class ReplayJobs:
     async def save(self, job: ReplayJob) -> None:
         """Write a job down."""
         await self.journal.put_note(NOTES + job.id, job.to_note())
+        self._saved.set()
 
     async def forget(self, job_id: str) -> None:
         """Remove the record of a job that is over.

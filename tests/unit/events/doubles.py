@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pywats_events import BaseHandler, Event, EventType, RawMessage
-from pywats_events.journal import Appended, JournalError, Receipt
+from pywats_events.journal import Appended, Journal, JournalError, JournalFull, Receipt
 from pywats_events.journal.memory import MemoryJournal
 
 #: Seconds after which a wait in a test is a failure.
@@ -169,11 +169,40 @@ class HeldUp(MemoryJournal):
         return await super().append(receipts)
 
 
+class Full(MemoryJournal):
+    """Has no room while told so."""
+
+    is_full = False
+
+    async def append(self, receipts: Sequence[Receipt]) -> list[Appended]:
+        """Append, or not."""
+        if self.is_full:
+            raise JournalFull("the journal has reached its limit of 1 MB; raise journal.max_bytes")
+        return await super().append(receipts)
+
+
+class Shared:
+    """One journal that several buses have; none of them closes it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        """Do what the journal does."""
+        return getattr(self._journal, name)
+
+    async def open(self) -> None:
+        """It is open."""
+
+    async def close(self) -> None:
+        """Others have it too."""
+
+
 class Clock:
     """A clock that the test sets."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
 
     def __call__(self) -> float:
         """Give the time."""
