@@ -62,7 +62,8 @@ class SQLiteJournal:
             ``-shm``), and the journal an empty file (``.lock``) that tells other processes to stay away.
         max_bytes: from so many bytes on nothing is taken in, until something was pruned. None: as the disk
             allows.
-        keep_free: nothing is taken in either while the disk has less than so many bytes free.
+        keep_free: nothing is taken in either while the disk has less than so many bytes free, not counting
+            what pruning has left free in the file: it never shrinks, and is used again.
         retention: how long what is done is kept; None: for ever.
     """
 

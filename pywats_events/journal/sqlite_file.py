@@ -75,11 +75,11 @@ class Room:
                 f"journal {self._path}: its limit of {self._limit} bytes is reached and nothing is taken in; "
                 "raise journal.max_bytes, keep what is done for fewer days, or see to what can't be delivered"
             )
-        free = self._free()
-        if free is not None and free < self._keep_free:
+        room = self._room(db)
+        if room is not None and room < self._keep_free:
             raise JournalFull(
-                f"journal {self._path}: its disk has {free} bytes left, of which {self._keep_free} are kept "
-                "free, and nothing is taken in; make room on the disk"
+                f"journal {self._path}: its disk and file have room for {room} bytes, of which "
+                f"{self._keep_free} are kept free, and nothing is taken in; make room on the disk"
             )
 
     def health(
@@ -91,15 +91,20 @@ class Room:
         oldest: datetime | None,
     ) -> Health:
         """Give what it takes and may take, with these times."""
-        used, free = self._used(db), self._free()
+        used, room = self._used(db), self._room(db)
         is_full = (self._limit is not None and used >= self._limit) or (
-            free is not None and free < self._keep_free
+            room is not None and room < self._keep_free
         )
-        return Health(used, self._limit, free, is_full, oldest_open, oldest_dead, oldest)
+        return Health(used, self._limit, self._free(), is_full, oldest_open, oldest_dead, oldest)
 
     def _used(self, db: sqlite3.Connection) -> int:
         pages = _pragma(db, "page_count") - _pragma(db, "freelist_count")
         return pages * _pragma(db, "page_size")
+
+    def _room(self, db: sqlite3.Connection) -> int | None:
+        """Give the bytes that the disk has free, with those that pruning has left free in the file."""
+        free = self._free()
+        return None if free is None else free + _pragma(db, "freelist_count") * _pragma(db, "page_size")
 
     def _free(self) -> int | None:
         try:

@@ -156,7 +156,7 @@ async def test_a_disk_that_is_nearly_full_stops_what_comes_in(path, monkeypatch)
     await journal.append([one("a")])
     free = 4_999_999
 
-    with pytest.raises(JournalFull, match="4999999 bytes left, of which 5000000 are kept free"):
+    with pytest.raises(JournalFull, match="room for 4999999 bytes, of which 5000000 are kept free"):
         await journal.append([one("b")])
     assert (await journal.health()).is_full
     assert await settle(journal, Completed(await claim_one(journal))) == ["a"]
