@@ -6,7 +6,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock configuration-page cfx-models bench-cfx brokers clean
+.PHONY: help demo test lint format lock configuration-page cfx-models bench-cfx bench-journal soak brokers clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,12 @@ cfx-models: $(VENV)/.dev ## Write pywats_cfx/messages anew from catalogue/
 
 bench-cfx: $(VENV)/.dev ## Measure reading and writing of CFX; fails when a goal is missed (ARGS="--rounds 20" for less)
 	@$(BIN)/python -m benchmarks.bench_cfx $(ARGS)
+
+bench-journal: $(VENV)/.dev ## Measure the journals; fails when a goal is missed (ARGS="--backlog 0" for less)
+	@$(BIN)/python -m benchmarks.bench_journal $(ARGS)
+
+soak: $(VENV)/.dev ## Run the proofs that take long: kills, power cuts, long backlogs
+	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,13 +19,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pywats_events import RawMessage
+from pywats_events import Event, EventType, RawMessage
 from pywats_events.journal import (
     Bury,
     Completed,
     Delivery,
     DeliveryState,
     Fact,
+    MessageSums,
     Park,
     Query,
     RawRecord,
@@ -33,9 +35,9 @@ from pywats_events.journal import (
     RetryAt,
     Routed,
 )
+from pywats_events.journal.fates import fate_of
 
 from .conftest import JOURNALS, OpenJournal
-from .doubles import result_of
 
 S = DeliveryState
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -52,6 +54,10 @@ class Row:
     event_id: str
     unit: str
     handler: str
+    message: int
+    seen: int
+    changed: int
+    kind: str = "test.result"
     state: S = S.PENDING
     due: int | None = None
     parked_on: tuple[str, ...] = ()
@@ -69,24 +75,62 @@ class Model:
     """What a journal is, without any haste."""
 
     rows: list[Row] = field(default_factory=list)
+    pruned: list[Row] = field(default_factory=list)
+    superseded: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
     received: int = 0
+    repeated: int = 0
     duplicates: int = 0
 
-    def claimable(self, now: int, limit: int, handlers: tuple[str, ...]) -> list[Row]:
-        """Give what may be claimed, oldest first."""
+    def claimable(
+        self, now: int, limit: int, handlers: tuple[str, ...], since: int, coalesce: tuple[str, ...]
+    ) -> list[Row]:
+        """Give what may be claimed, oldest first; drop what is superseded at its turn."""
         for row in self.rows:
             if row.state in (S.WAITING, S.PARKED, S.IN_FLIGHT) and row.due is not None and row.due <= now:
                 self.free(row)
         found: list[Row] = []
-        busy = {row.lane for row in self.rows if row.state is S.IN_FLIGHT}
+        while len(found) < limit:
+            heads = self.heads(handlers, since, found)
+            if not heads:
+                break
+            head = heads[0]
+            if head.handler in coalesce and any(
+                row.lane == head.lane
+                and row.kind == head.kind
+                and row.state is S.PENDING
+                and row.seq > head.seq
+                for row in self.rows
+            ):
+                head.state, head.changed = S.DROPPED, now
+                if not self.is_open(head.event_id):
+                    self.superseded.add(head.event_id)
+            else:
+                found.append(head)
+        return found
+
+    def heads(self, handlers: tuple[str, ...], since: int, taken: list[Row]) -> list[Row]:
+        """Give the pending deliveries whose turn it is, oldest first."""
+        busy = {row.lane for row in (*self.rows, *taken) if row.state is S.IN_FLIGHT or row in taken}
+        found: list[Row] = []
         for row in self.rows:
             if row.state.is_settled:
                 continue
             if row.lane not in busy and row.state is S.PENDING and row.handler in handlers:
                 found.append(row)
             busy.add(row.lane)
-        return found[:limit]
+        return sorted((row for row in found if row.seen >= since), key=lambda row: (row.seen, row.seq))
+
+    def is_open(self, event_id: str) -> bool:
+        """Tell whether an event has a delivery that is not settled."""
+        return any(row.event_id == event_id and not row.state.is_settled for row in self.rows)
+
+    def fates(self) -> Counter[str]:
+        """Count what became of messages with deliveries."""
+        by_message: defaultdict[int, list[S]] = defaultdict(list)
+        for row in (*self.rows, *self.pruned):
+            by_message[row.message].append(row.state)
+        return Counter(fate_of(states).value for states in by_message.values())
 
     @staticmethod
     def free(row: Row) -> None:
@@ -103,6 +147,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.make = make
         self.model = Model()
         self.now = 0
+        self.written = 0
         self.lost: list[Delivery] = []
 
     @initialize()
@@ -128,7 +173,15 @@ class JournalMachine(RuleBasedStateMachine):
     )
     def append(self, numbers: list[int], handlers: tuple[str, ...], fact: bool) -> None:
         """A message comes, with events old and new."""
-        events = [result_of(str(number % 3), f"e{number}") for number in numbers]
+        events = [
+            Event(
+                EventType.TEST_RESULT if number % 2 else EventType.TEST_STARTED,
+                {"unit_id": str(number % 3)},
+                source="station",
+                id=f"e{number}",
+            )
+            for number in numbers
+        ]
         facts = (Fact("unit:0", {}, self.moment()),) if fact else ()
         record = RawRecord.of(RawMessage(b"x", transport="amqp", received_at=self.moment()))
         new: list[str] = []
@@ -138,8 +191,14 @@ class JournalMachine(RuleBasedStateMachine):
             if event.id not in self.model.known:
                 self.model.known.add(event.id)
                 for handler in handlers:
-                    self.model.rows.append(Row(len(self.model.rows), event.id, event.key, handler))
+                    row = Row(
+                        self.written, event.id, event.key, handler, self.model.received, self.now, self.now
+                    )
+                    row.kind = event.event_type.value
+                    self.model.rows.append(row)
+                    self.written += 1
         self.model.received += 1
+        self.model.repeated += not new
         self.model.duplicates += len(known)
         if new and fact:
             self._model_unpark("unit:0")
@@ -155,15 +214,30 @@ class JournalMachine(RuleBasedStateMachine):
         assert list(answer.duplicates) == known
         assert set(answer.open) == {event.id for event in events} & open_now
 
-    @rule(limit=st.integers(1, 4), handlers=st.sampled_from([HANDLERS, HANDLERS[:1], HANDLERS[1:]]))
-    def claim(self, limit: int, handlers: tuple[str, ...]) -> None:
-        """A worker asks for work."""
-        held = {row.seq: row.held for row in self.model.rows if row.held}
-        expected = self.model.claimable(self.now, limit, handlers)
-        self.lost += [one for seq, one in held.items() if self.model.rows[seq].held is None]
+    @rule(
+        limit=st.integers(1, 4),
+        handlers=st.sampled_from([HANDLERS, HANDLERS[:1], HANDLERS[1:]]),
+        fresh=st.sampled_from([None, None, 0, 20]),
+        coalesce=st.sampled_from([(), (), HANDLERS[1:]]),
+    )
+    def claim(
+        self, limit: int, handlers: tuple[str, ...], fresh: int | None, coalesce: tuple[str, ...]
+    ) -> None:
+        """A worker asks for work: for all of it or for what is fresh, sometimes only for the newest."""
+        held = [(row, row.held) for row in self.model.rows if row.held]
+        since = -1 if fresh is None else self.now - fresh
+        expected = self.model.claimable(self.now, limit, handlers, since, coalesce)
+        self.lost += [one for row, one in held if row.held is None and one]
 
         claimed = self.runner.run(
-            self.journal.claim(limit=limit, now=self.moment(), lease_seconds=LEASE, handlers=handlers)
+            self.journal.claim(
+                limit=limit,
+                now=self.moment(),
+                lease_seconds=LEASE,
+                handlers=handlers,
+                since=None if fresh is None else START + timedelta(seconds=since),
+                coalesce=coalesce,
+            )
         )
 
         assert [(one.event.id, one.handler, one.attempts) for one in claimed] == [
@@ -202,18 +276,22 @@ class JournalMachine(RuleBasedStateMachine):
             case _:
                 verdict = Release(delivery)
                 self.model.free(row)
-        others = [one for one in self.model.rows if one.event_id == row.event_id and not one.state.is_settled]
+        row.changed = self.now
+        expected = self.model.superseded | (set() if self.model.is_open(row.event_id) else {row.event_id})
+        self.model.superseded = set()
 
         closed = self.runner.run(self.journal.settle([verdict], now=self.moment()))
 
-        assert closed == ([] if others else [row.event_id])
+        assert set(closed) == expected
 
     @precondition(lambda self: self.lost)
     @rule(data=st.data())
     def settle_what_was_lost(self, data: st.DataObject) -> None:
         """A worker that lost its lease says something all the same: nothing happens."""
         delivery = data.draw(st.sampled_from(self.lost), label="lost")
-        assert self.runner.run(self.journal.settle([Bury(delivery, "E", "late")], now=self.moment())) == []
+        closed = self.runner.run(self.journal.settle([Bury(delivery, "E", "late")], now=self.moment()))
+        assert set(closed) == self.model.superseded
+        self.model.superseded = set()
 
     @rule(seconds=st.integers(1, 40))
     def wait(self, seconds: int) -> None:
@@ -247,7 +325,23 @@ class JournalMachine(RuleBasedStateMachine):
         for row in chosen:
             row.tries = row.tries if discard else 0
             row.state = S.DISCARDED if discard else S.PENDING
+            row.changed = self.now
         assert number == len(chosen)
+
+    @rule(age=st.integers(0, 40))
+    def prune(self, age: int) -> None:
+        """What is done for so long goes, as far as its whole message is."""
+        before = self.now - age
+        kept = {
+            row.message
+            for row in self.model.rows
+            if row.state not in (S.DONE, S.DROPPED, S.DISCARDED) or row.changed >= before
+        }
+        gone = [row for row in self.model.rows if row.message not in kept]
+        self.model.rows = [row for row in self.model.rows if row.message in kept]
+        self.model.pruned += gone
+        done_before = START + timedelta(seconds=before)
+        assert self.runner.run(self.journal.prune(done_before=done_before)) == len(gone)
 
     @invariant()
     def states_agree(self) -> None:
@@ -267,8 +361,20 @@ class JournalMachine(RuleBasedStateMachine):
         assert sum(stats.received.values()) == self.model.received
         assert sum(stats.duplicates.values()) == self.model.duplicates
         assert stats.events == len(self.model.known)
+        everything = (*self.model.rows, *self.model.pruned)
         for state in S:
-            assert stats.count(state) == sum(row.state is state for row in self.model.rows)
+            assert stats.count(state) == sum(row.state is state for row in everything)
+        ledger = self.runner.run(self.journal.ledger())
+        assert ledger.difference == 0
+        assert ledger.deliveries == stats.deliveries
+        fates = self.model.fates()
+        unwanted = self.model.received - self.model.repeated - fates.total()
+        expected = MessageSums(
+            received=self.model.received,
+            repeated=self.model.repeated,
+            **{**fates, "dropped": fates["dropped"] + unwanted},
+        )
+        assert ledger.messages.get("amqp", MessageSums()) == expected
 
 
 @pytest.mark.parametrize("kind", JOURNALS)
