@@ -23,6 +23,7 @@ HANDLE = "Acme.MES.1"
 def settings(url: str, folder: Path, **endpoint: Any) -> BridgeSettings:
     document = {
         "wats": {"url": url, "token": "t0ken"},
+        "journal": {"kind": "memory"},
         "cfx": {"endpoint": {"cfx_handle": HANDLE, "listen": "amqp://127.0.0.1:0", **endpoint}},
         "validation": {"enabled": True, "unknown_unit": "fail"},
         "stations": [{"handle": "Acme.Tester.*", "process": 30, "part_number": "BRD-A", "revision": "C"}],
