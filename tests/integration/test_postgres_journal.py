@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from pywats_events.journal import (
     Fact,
     Hold,
     JournalError,
+    JournalFull,
     Park,
     Query,
     RawRecord,
@@ -28,6 +30,7 @@ from pywats_events.journal import (
     Routed,
 )
 from pywats_events.journal.postgres import PostgresJournal
+from pywats_events.journal.postgres_connection import Server
 from pywats_events.journal.postgres_questions import APPEND, CLAIM, AppendRequest, ClaimRequest
 from pywats_events.journal.postgres_schema import MIGRATIONS
 from pywats_events.journal.sqlite_values import stamp
@@ -388,6 +391,20 @@ async def test_ids_that_are_none_find_nothing(url, nonsense):
         assert await journal.search(Query(message_id=nonsense)) == []
 
 
+async def test_large_messages_go_one_by_one(url):
+    """Messages of many megabytes are kept as they are, and not sent in one statement together."""
+    large = [bytes([n]) + os.urandom(9_000_000) for n in range(3)]
+    async with opened(url) as (journal,):
+        many = [[receipt(f"U{n}", f"e{n}", body=body)] for n, body in enumerate(large)]
+        assert journal._writer is not None
+        before = journal._writer.commits
+        await asyncio.gather(*map(journal.append, many))
+
+        assert journal._writer.commits - before == 3
+        kept = [await journal.raw(entry.message_id or "") for entry in await journal.search(Query())]
+        assert sorted(one.body for one in kept if one) == large
+
+
 # --- the server ---------------------------------------------------------------------------------------------
 
 
@@ -433,6 +450,14 @@ async def test_a_server_that_is_not_there_is_named_without_the_password(postgres
     missing = postgres.url.removesuffix("postgres") + "nowhere"
     with pytest.raises(JournalError, match=r"\"nowhere\" does not exist.*user, password and database in the"):
         await PostgresJournal(missing).open()
+
+
+async def test_a_full_disk_is_a_journal_that_is_full():
+    """When the server's disk is full nothing is taken in, and it goes on when there is room."""
+    full = Server("postgresql://host/journal").explain(psycopg.errors.DiskFull("could not extend file"))
+
+    assert isinstance(full, JournalFull)
+    assert "could not extend file: the server's disk is full; make room there" in str(full)
 
 
 async def test_a_closed_journal_says_so():
