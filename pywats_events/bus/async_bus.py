@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 from uuid import uuid4
 
 import structlog
@@ -46,6 +46,9 @@ from pywats_events.policies import CircuitBreaker, ErrorPolicy, RateLimit, Retry
 from pywats_events.transports.base import BaseTransport
 
 log = structlog.get_logger(__name__)
+
+#: Seconds after which a task that was cancelled and goes on is cancelled again.
+CANCEL_AGAIN: Final = 1.0
 
 EventHook: TypeAlias = Callable[[Event], None]
 ErrorHook: TypeAlias = Callable[[Event, Exception], None]
@@ -306,9 +309,7 @@ class AsyncEventBus:
                 await self._drain(timeout, without_permits=True)
                 self._running = False
             self._desk.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await _cancelled(self._tasks)
             await self._dispatcher.stop()
             for event_id in list(self._watches):
                 self._wake_watchers(event_id)
@@ -495,6 +496,14 @@ def _was_tried(entry: Entry) -> bool:
 def _waits(one: Settled) -> bool:
     """Tell whether a try found that it came too early, which is no failure."""
     return isinstance(one.error, NotReady) and isinstance(one.verdict, Park)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: Python 3.11's ``wait_for`` (libraries use it) may lose a cancel."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_AGAIN)
 
 
 async def _end(transport: BaseTransport, step: Callable[[], Awaitable[None]]) -> None:

@@ -143,6 +143,7 @@ class ReplayRunner:
         if job.step is None:
             return await self._choose(job)
         step = job.step
+        self._awaited.update(step.letters, step.made)  # before looking, so that nothing settled is missed
         entries = await self._journal.search(Query(ids=step.letters, limit=len(step.letters)))
         left = [
             entry
@@ -155,9 +156,7 @@ class ReplayRunner:
             return await self._put_through(job, step, left)
         if step.made:
             entries += await self._journal.search(Query(ids=step.made, limit=len(step.made)))
-        is_open = [entry.id for entry in entries if not entry.state.is_settled]
-        if is_open:
-            self._awaited.update(is_open)
+        if not all(entry.state.is_settled for entry in entries):
             if job.alive is None or _now() - job.alive >= timedelta(seconds=LOOK_EVERY):
                 await self._keep(job)
             return None
