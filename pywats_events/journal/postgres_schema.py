@@ -76,7 +76,9 @@ MIGRATIONS: Final = (
             detail text,
             attempts text,
             fingerprint text
-        ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)
+        ) WITH (
+            fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02
+        )
         """,
         "CREATE INDEX deliveries_message ON deliveries (message, event)",
         "CREATE INDEX deliveries_lane ON deliveries (lane, handler, seq) WHERE state < 4",

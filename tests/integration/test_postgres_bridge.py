@@ -127,7 +127,7 @@ def test_the_url_is_a_secret():
     ],
 )
 async def test_what_stops_it_is_one_line(tmp_path, url, missing, said):
-    """A URL that is none, and psycopg that is not installed, end the start with a line that says what to do."""
+    """A URL that is none, or psycopg that is not installed, ends the start with a line that says so."""
     config = configuration(tmp_path, wats="http://127.0.0.1:9", port=9, unique="none")
     with config.open("a", encoding="utf-8") as file:
         file.write(f'\n[journal]\nkind = "postgres"\nurl = "{url}"\n')
