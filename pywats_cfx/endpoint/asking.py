@@ -7,6 +7,7 @@ links of one name, with answers of others, and with connections that went stale 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -193,6 +194,8 @@ def _reason(error: OSError) -> str:
         )
     if isinstance(error, ssl.SSLError):
         return f"no TLS connection: {error.reason or error}"
+    if isinstance(error, ConnectionError) and error.errno is not None:
+        return f"no connection: {os.strerror(error.errno).lower()}"
     return f"no connection: {error.strerror or error}"
 
 

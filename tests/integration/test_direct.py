@@ -105,6 +105,28 @@ async def test_nothing_is_accepted_before_the_journal_has_it():
         assert await publishing == [Delivery.ACCEPTED]
 
 
+async def test_no_more_is_sent_than_the_journal_keeps_up_with():
+    """Credit ends with the window: what waits, waits with the machine, and goes on with the journal."""
+    journal, loop, full = HeldUp(), asyncio.get_running_loop(), asyncio.Event()
+    async with listening(journal=journal, options={"window": 4}) as bridge:
+
+        def play() -> list[Any]:
+            with Machine(bridge.uri) as machine:
+                link = machine.sender(HANDLE)
+                flying = [machine.transfer(link, heartbeat(number)) for number in range(4)]
+                machine.connection.wait(lambda: link.credit == 0)
+                loop.call_soon_threadsafe(full.set)
+                flying += [machine.transfer(link, heartbeat(number)) for number in range(4, 12)]
+                return [machine.outcome(each) for each in flying]
+
+        playing = asyncio.ensure_future(asyncio.to_thread(play))
+        await asyncio.wait_for(full.wait(), SECONDS)
+        await asyncio.wait_for(journal.asked.wait(), SECONDS)
+        assert bridge.listener.tally.received <= 4
+        journal.commit.set()
+        assert await playing == [Delivery.ACCEPTED] * 12
+
+
 async def test_what_the_journal_refuses_stays_with_the_machine():
     """It is released, said in one line, and taken when the journal takes messages again."""
     journal = Refusing()
