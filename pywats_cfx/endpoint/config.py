@@ -20,7 +20,9 @@ class EndpointConfig(BaseModel):
     """Who we are to other CFX endpoints, and where they reach us without a broker.
 
     Attributes:
-        cfx_handle: our handle, ``//Company/WATS/Station1`` or ``Vendor.Model.Serial`` for instance.
+        cfx_handle: our handle, ``//Company/WATS/Station1`` or ``Vendor.Model.Serial`` for instance. Messages
+            at the broker that have it as Source are our own coming back: they are dropped, and make no
+            events.
         listen: where other endpoints connect to us, ``amqp://0.0.0.0:5690`` (``amqps`` for TLS; port 0 for
             any free one). Empty: nowhere.
         addresses: what they may send to; ``*`` stands for any address. Empty: our handle and ``CFXListener``.
