@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
 
-from pywats_bridge import __version__, logs
+from pywats_bridge import __version__, books, dead_letters, journal_commands, logs
+from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, EXIT_USAGE, ConfigOption, refuse
+from pywats_bridge.commands import run as run_to_end
 from pywats_bridge.preview import EXAMPLE_RULES, Outlook
 from pywats_bridge.settings import BridgeSettings, ConfigurationError, load, rules_of
 from pywats_events import Unreadable
 from pywats_events.journal import JournalError
-
-T = TypeVar("T")
-
-#: A mistake in what we were given.
-EXIT_USAGE = 2
-#: What was asked for did not work.
-EXIT_FAILED = 1
-
-DEFAULT_CONFIG = Path("bridge.toml")
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Brings what a factory's machines say (IPC-CFX) into WATS.",
+    epilog="Exit codes: 0 done, 1 it did not work, 2 a mistake in what was given, 130 interrupted.",
 )
-
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command("ledger")(books.ledger)
+app.command("trace")(books.trace)
+app.add_typer(journal_commands.app, name="journal")
 
 
 def main() -> None:
@@ -64,9 +58,9 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = _settings(config)
     logs.set_up(settings.log_level)
     try:
-        _run(run_bridge(settings))
+        run_to_end(run_bridge(settings))
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     except JournalError as error:
         typer.echo(f"journal.path: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
@@ -84,7 +78,7 @@ def demo(
     if db is not None and db.exists():
         typer.echo(f"{db}: is there already; the demo counts reports, so it needs a new file", err=True)
         raise typer.Exit(EXIT_USAGE)
-    if not _run(run_demo(seconds=seconds, seed=seed, db=db)):
+    if not run_to_end(run_demo(seconds=seconds, seed=seed, db=db)):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -109,7 +103,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
             good = good and finding.good
         return good
 
-    if not _run(show()):
+    if not run_to_end(show()):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -133,7 +127,7 @@ def convert(
     try:
         rules = rules_of(config) if config else EXAMPLE_RULES
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     sources = []
     for path in files:
         try:
@@ -157,7 +151,7 @@ def convert(
             console.print("an empty list: no message, no event")
         return good
 
-    if not _run(show()):
+    if not run_to_end(show()):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -201,17 +195,4 @@ def _settings(path: Path) -> BridgeSettings:
     try:
         return load(path)
     except ConfigurationError as error:
-        _refuse(error)
-
-
-def _refuse(error: ConfigurationError) -> NoReturn:
-    for line in error.mistakes:
-        typer.echo(line, err=True)
-    raise typer.Exit(EXIT_USAGE)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(130) from None
+        refuse(error)

@@ -133,7 +133,7 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
         ConfigurationError: something that the configuration wants can't be had.
     """
     api = wats_client(settings.wats)
-    journal = journal or _journal_of(settings.journal)
+    journal = journal or journal_of(settings.journal)
     endpoint = Endpoint(
         settings.cfx.endpoint,
         validator=validator_of(settings.validation, api, settings.rules, journal),
@@ -174,7 +174,12 @@ def transports_of(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> t
     return tuple(transports)
 
 
-def _journal_of(settings: JournalSettings) -> Journal:
+def journal_of(settings: JournalSettings) -> Journal:
+    """Make the journal of a configuration; it is not opened.
+
+    Raises:
+        ConfigurationError: it can't be had.
+    """
     if settings.kind == "postgres":
         return _postgres(settings)
     if settings.kind == "memory":

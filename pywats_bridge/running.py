@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from pywats_bridge.composition import Bridge, bridge_of
+from pywats_bridge.requests import answering
 from pywats_bridge.settings import BridgeSettings
 from pywats_cfx.config import CFXConfig
 
@@ -20,7 +21,7 @@ async def run(settings: BridgeSettings) -> None:
     stop = asyncio.Event()
     undo = _on_signals(stop, asyncio.current_task())
     try:
-        async with bridge_of(settings) as bridge:
+        async with bridge_of(settings) as bridge, answering(bridge.journal, bridge.bus.dead_letters):
             log.info(
                 "bridge runs",
                 wats=settings.wats.url,

@@ -310,6 +310,23 @@ def rules_of(path: Path) -> Rules:
         raise ConfigurationError(list(_lines(error, prefix=("rules",)))) from None
 
 
+def journal_settings_of(path: Path) -> JournalSettings:
+    """Read only where the journal is, of file and environment, for what needs no WATS and no broker.
+
+    Raises:
+        ConfigurationError: it can't be read or used.
+    """
+    mistakes: list[str] = []
+    given = _merged(_toml(path), _environment(mistakes))
+    values = _with_files(given.get("journal", {}), path.parent, ("journal",), mistakes)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    try:
+        return JournalSettings.model_validate(_beside(values, path.parent))
+    except ValidationError as error:
+        raise ConfigurationError(list(_lines(error, prefix=("journal",)))) from None
+
+
 def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
     """Make settings of a configuration document and the environment; the environment wins.
 
@@ -326,9 +343,7 @@ def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
         name: value if name == "rules" else _with_files(value, base, (name,), mistakes)
         for name, value in given.items()
     }
-    journal = values.get("journal")
-    if isinstance(journal, Mapping) and isinstance(journal.get("path", ""), str):
-        values["journal"] = {**journal, "path": base / journal.get("path", JOURNAL_FILE)}
+    values["journal"] = _beside(values.get("journal", {}), base)
     try:
         settings = BridgeSettings(**values)
     except ValidationError as error:
@@ -336,6 +351,13 @@ def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
     if mistakes:
         raise ConfigurationError(mistakes)
     return settings
+
+
+def _beside(journal: Any, base: Path) -> Any:
+    """Let the journal's path start from the configuration's folder, whether it is given or not."""
+    if isinstance(journal, Mapping) and isinstance(journal.get("path", ""), str):
+        return {**journal, "path": base / journal.get("path", JOURNAL_FILE)}
+    return journal
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -478,7 +500,10 @@ def _how_to_give(key: str) -> str:
                 "; set PYWATS_BRIDGE_WATS__TOKEN in the environment, or wats.token_file to the path of a file"
             )
         case "cfx":
-            return "; add [cfx.amqp] with host, username and password of the broker"
+            return (
+                "; add [cfx.amqp] with host, username and password of the broker, "
+                "or [cfx.endpoint] with listen, for machines that connect to us"
+            )
     return ""
 
 
