@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -160,6 +161,31 @@ async def test_killed_workers_lose_nothing_and_double_nothing(postgres: PostgreS
         assert len(closed) == len(set(closed))
         # what a killed one had settled and not told of is all that may be missing
         assert len(closed) >= 400 - 3
+        await journal.close()
+
+
+async def test_a_stopped_worker_holds_nobody_up(postgres: PostgreSQL) -> None:
+    """One that is stopped keeps no other waiting; its claims are taken over, its late verdicts are void."""
+    url = await asyncio.to_thread(prepared, postgres)
+    async with workers(url, 2) as (stopped, other):
+        journal = PostgresJournal(url)
+        await journal.open()
+        writing = asyncio.create_task(append_all(journal, range(300)))
+        for round_number in range(1, 6):
+            await progress(journal, 40 * round_number)
+            stopped.process.send_signal(signal.SIGSTOP)
+            await progress(journal, 40 * round_number + 20)
+            stopped.process.send_signal(signal.SIGCONT)
+        stopped.process.send_signal(signal.SIGSTOP)
+        await writing
+        await progress(journal, 300)
+        stopped.process.send_signal(signal.SIGCONT)
+        for worker in (stopped, other):
+            await worker.kill()
+
+        closed = [*stopped.closed, *other.closed]
+        assert len(closed) == len(set(closed))
+        assert (await journal.ledger()).difference == 0
         await journal.close()
 
 
