@@ -19,7 +19,7 @@ from pywats_events.bus.destinations import Destinations
 from pywats_events.bus.dispatcher import Dispatcher, Settled
 from pywats_events.bus.drains import Drains, Forecast
 from pywats_events.bus.failures import dead_letter, failure, log_unreadable, not_read
-from pywats_events.bus.housekeeping import Housekeeping, Retention
+from pywats_events.bus.health_watch import HealthWatch
 from pywats_events.bus.intake import IntakeDesk, Observer
 from pywats_events.bus.replay_jobs import RAMP, ReplayJob, ReplayJobs
 from pywats_events.bus.replay_runner import ReplayRunner
@@ -67,8 +67,7 @@ class AsyncEventBus:
         handler_timeout: seconds after which a try counts as failed.
         high_water: from so many unsettled deliveries on, sources wait.
         rate_limits: how fast destinations may be asked, by their names. Handlers share the rate of theirs.
-        retention: how long the journal keeps what is done with. None: nothing is removed.
-        clock: seconds since 1970, for rates, drains and housekeeping.
+        clock: seconds since 1970, for rates and drains.
     """
 
     def __init__(
@@ -81,7 +80,6 @@ class AsyncEventBus:
         handler_timeout: float = 60.0,
         high_water: int = 10_000,
         rate_limits: Mapping[str, RateLimit] | None = None,
-        retention: Retention | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if concurrency < 1:
@@ -119,9 +117,7 @@ class AsyncEventBus:
             self._drains,
             on_counted=self._desk.counted,
         )
-        self._housekeeping = Housekeeping(
-            self.journal, retention=retention, on_removed=self._desk.room_may_be, clock=clock
-        )
+        self._health = HealthWatch(self.journal)
         self._dispatcher = Dispatcher(
             self.journal,
             self._subscriptions,
@@ -279,7 +275,7 @@ class AsyncEventBus:
             create(self._supervise("intake", self._desk.run), name="intake"),
             create(self._supervise("backlog", self._backlog.run), name="backlog"),
             create(self._supervise("dispatcher", self._dispatcher.run), name="dispatcher"),
-            create(self._supervise("housekeeping", self._housekeeping.run), name="housekeeping"),
+            create(self._supervise("health", self._health.run), name="health"),
             create(self._supervise("replays", self._replays.run), name="replays"),
         ]
         try:

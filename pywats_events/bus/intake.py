@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -102,7 +102,6 @@ class IntakeDesk:
         self._backlog = 0
         self._is_crowded = False  # the backlog is at its limit
         self._is_full = False  # the journal takes nothing in
-        self._more_room = asyncio.Event()
         self._closed = False
         self._unacknowledged: defaultdict[str, list[_Ticket]] = defaultdict(list)  # by open event
 
@@ -240,10 +239,7 @@ class IntakeDesk:
                 answers = await self._journal.append([ticket.receipt for ticket in batch])
             except JournalFull as error:
                 self._note_full(error)
-                self._more_room.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(ASK_FOR_ROOM):
-                        await self._more_room.wait()
+                await asyncio.sleep(ASK_FOR_ROOM)  # nothing tells when there is room again
                 batch = [ticket for ticket in batch if not ticket.done.cancelled()]
             else:
                 if self._is_full:
@@ -257,10 +253,6 @@ class IntakeDesk:
             self._is_full = True
             log.warning("journal is full; transports wait", reason=str(error))
             self._judge_room()
-
-    def room_may_be(self) -> None:
-        """Ask a full journal at once whether it has room."""
-        self._more_room.set()
 
     def _note_written(self, ticket: _Ticket, answer: Appended) -> None:
         for event_id in ticket.open.difference(answer.open):

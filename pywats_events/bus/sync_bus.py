@@ -14,8 +14,8 @@ from typing import Any, Self, TypeVar
 from pywats_events.bus.async_bus import AsyncEventBus, ErrorHook, EventHook
 from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.bus.drains import Forecast
-from pywats_events.bus.housekeeping import Retention
 from pywats_events.bus.intake import Observer, exempt_from_backlog
+from pywats_events.bus.replay_jobs import RAMP, ReplayJob
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
 from pywats_events.event import Event
 from pywats_events.handler import BaseHandler
@@ -47,7 +47,6 @@ class EventBus:
         handler_timeout: float = 60.0,
         high_water: int = 10_000,
         rate_limits: Mapping[str, RateLimit] | None = None,
-        retention: Retention | None = None,
     ) -> None:
         policy = error_policy or ErrorPolicy()
         self._bus = AsyncEventBus(
@@ -58,7 +57,6 @@ class EventBus:
             handler_timeout=handler_timeout,
             high_water=high_water,
             rate_limits=rate_limits,
-            retention=retention,
         )
         _bind(policy.dead_letter_queue, self)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -179,6 +177,20 @@ class EventBus:
     def replay(self, query: Query, *, from_raw: bool = False) -> int:
         """Put dead letters through again; see ``DeadLetters.replay``."""
         return self._await(self._bus.replay(query, from_raw=from_raw))
+
+    def replay_job(
+        self,
+        query: Query,
+        *,
+        rate: float | None = None,
+        ramp: Sequence[int] = RAMP,
+        stop_after: float = 0.5,
+        from_raw: bool = False,
+    ) -> ReplayJob:
+        """Put many dead letters through again, in steps that grow; see ``ReplayJobs.start``."""
+        return self._await(
+            self._bus.replay_job(query, rate=rate, ramp=ramp, stop_after=stop_after, from_raw=from_raw)
+        )
 
     def forecast(self) -> Mapping[str, Forecast]:
         """Say when what waits will be gone; see ``AsyncEventBus.forecast``."""
