@@ -62,7 +62,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     except ConfigurationError as error:
         refuse(error)
     except JournalError as error:
-        typer.echo(f"journal.path: {error}", err=True)
+        key = "url" if settings.journal.kind == "postgres" else "path"
+        typer.echo(f"journal.{key}: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
 
 

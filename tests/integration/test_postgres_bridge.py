@@ -120,6 +120,11 @@ def test_the_url_is_a_secret():
             "journal.url: journal: the URL can't be read; it should look",
         ),
         (
+            "postgresql://u:s3cret@127.0.0.1:1/journal",
+            "",
+            "journal.url: journal 127.0.0.1:1/journal: connection failed",
+        ),
+        (
             "postgresql://db/journal",
             "psycopg",
             "journal.kind: needs psycopg: pip install 'pywats-bridge[postgres]'",
@@ -127,7 +132,7 @@ def test_the_url_is_a_secret():
     ],
 )
 async def test_what_stops_it_is_one_line(tmp_path, url, missing, said):
-    """A URL that is none, or psycopg that is not installed, ends the start with a line that says so."""
+    """A URL that is none, a server or psycopg that is not there: the start ends with a line that says so."""
     config = configuration(tmp_path, wats="http://127.0.0.1:9", port=9, unique="none")
     with config.open("a", encoding="utf-8") as file:
         file.write(f'\n[journal]\nkind = "postgres"\nurl = "{url}"\n')
