@@ -1,0 +1,120 @@
+"""Copies of what comes to an address of a broker, over AMQP 1.0."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Final
+from uuid import uuid4
+
+from proton import Session, Terminus
+
+from pywats_cfx.amqp.content import Content
+from pywats_cfx.amqp.tls import tls_context
+from pywats_cfx.amqp10.addresses import Product
+from pywats_cfx.amqp10.connection import Connection
+from pywats_cfx.amqp10.delivery import read_transfer
+from pywats_cfx.amqp10.errors import Amqp10Error, ConnectionLost
+from pywats_cfx.amqp10.links import Link, Outcome, Transfer
+from pywats_cfx.amqp10.sasl import ClientLogin
+from pywats_cfx.amqp10.troubles import explain
+from pywats_cfx.config import AMQPConfig
+from pywats_cfx.explorer.refusal import USAGE, RefusedError
+from pywats_cfx.explorer.way import HANDLE, Way, explained
+
+_WINDOW: Final = 100
+#: How RabbitMQ names what copies are made of; reading anything else there takes from a queue.
+_RABBITMQ_COPIES: Final = ("/exchange/", "/topic/")
+
+
+class _Copying(Connection):
+    """Asks for copies on every link that it receives on."""
+
+    async def _attach(self, session: Session, link: Any, ours: Link) -> None:
+        if link.is_receiver:
+            link.source.distribution_mode = Terminus.DIST_MODE_COPY
+        await super()._attach(session, link, ours)
+        self.copies = link.remote_source.distribution_mode == Terminus.DIST_MODE_COPY
+
+
+async def copies(way: Way, ready: Callable[[str], None]) -> AsyncGenerator[tuple[Content, str]]:
+    """Give a copy of each message, with its subject, until whoever asks has enough.
+
+    Args:
+        way: the broker, and the address. A RabbitMQ 3 has its exchanges as addresses too.
+        ready: hears what is watched, once nothing is missed any more.
+
+    Raises:
+        RefusedError: the broker gives no copies, or there is no connection, or it ended.
+    """
+    config = way.config10
+    with explained(explain, config, Amqp10Error):
+        connection = await _open(config)
+        try:
+            address = _address(way, Product.of(connection.properties))
+            arrived: asyncio.Queue[Transfer] = asyncio.Queue()  # bounded by the window
+            async with asyncio.timeout(config.connect_timeout):
+                receiver = await connection.receiver(
+                    address, on_transfer=arrived.put_nowait, name=f"{address} {uuid4().hex[:8]}"
+                )
+            if not connection.copies and not address.startswith(_RABBITMQ_COPIES):
+                raise RefusedError(
+                    f'{config.broker} does not promise copies of what comes to "{address}", so reading would '
+                    "take messages away from others: name a topic, or an exchange of RabbitMQ (--exchange)"
+                )
+            receiver.open_window(_WINDOW)
+            ready(f'address "{address}"')
+            while True:
+                transfer = await _next(arrived, receiver.ended)
+                transfer.settle(Outcome.ACCEPTED)
+                content = read_transfer(transfer.encoded)
+                yield content, str(content.properties.get("subject") or address)
+        finally:
+            await connection.close()
+
+
+async def _open(config: AMQPConfig) -> _Copying:
+    password = config.password.get_secret_value()
+    return await _Copying.open(
+        config.host,
+        config.port,
+        login=ClientLogin(user=config.username, password=password) if config.username else ClientLogin(),
+        container=f"{HANDLE}-{uuid4()}",
+        hostname=config.host if config.virtual_host == "/" else f"vhost:{config.virtual_host}",
+        tls=await tls_context(config),
+        idle_timeout=float(config.heartbeat),
+        timeout=config.connect_timeout,
+    )
+
+
+def _address(way: Way, product: Product) -> str:
+    if not product.is_rabbitmq:
+        address = way.address or way.exchange
+        if address is None:
+            raise RefusedError(
+                f"{way.config.broker} is no RabbitMQ: name what to watch with --address", USAGE
+            )
+        return address
+    if product.second_form:
+        raise RefusedError(
+            f"{way.config.broker} has no copies over AMQP 1.0: watch an exchange with --exchange, over 0-9-1"
+        )
+    address = way.address or f"/exchange/{way.config.exchange}/#"
+    if not address.startswith(_RABBITMQ_COPIES):
+        raise RefusedError(
+            f'reading "{address}" would take messages away from others: watch the exchange instead, with '
+            "--exchange NAME"
+        )
+    return address
+
+
+async def _next(arrived: asyncio.Queue[Transfer], ended: asyncio.Future[Exception]) -> Transfer:
+    getting = asyncio.ensure_future(arrived.get())
+    try:
+        await asyncio.wait((getting, ended), return_when=asyncio.FIRST_COMPLETED)
+        if getting.done():
+            return getting.result()
+        reason = ended.result()
+        raise reason if isinstance(reason, Amqp10Error | OSError) else ConnectionLost(str(reason))
+    finally:
+        getting.cancel()
