@@ -38,7 +38,7 @@ from pywats_events.journal.postgres_questions import (
     UnparkRequest,
     ruling,
 )
-from pywats_events.journal.postgres_schema import OLDEST_SERVER, bring_up_to_date
+from pywats_events.journal.postgres_schema import NEWEST, OLDEST_SERVER, bring_up_to_date, version_of
 from pywats_events.journal.postgres_values import text, untext
 from pywats_events.journal.postgres_writer import Work, Writer
 from pywats_events.journal.records import (
@@ -119,7 +119,12 @@ class PostgresJournal:
         self._changed = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"PostgresJournal({self._server.where})"
+        return f"PostgresJournal({self.where})"
+
+    @property
+    def where(self) -> str:
+        """Host, port and database, for people."""
+        return self._server.where
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -168,7 +173,28 @@ class PostgresJournal:
             await writer.stop()
         self._note_change()
 
+    async def inspect(self) -> str:
+        """Look whether it could be opened, without changing anything; give what was found, for people.
+
+        Raises:
+            JournalError: it could not; the text says what to do.
+        """
+        connection = await self._server.connect()
+        try:
+            await self._examine(connection)
+            version = await version_of(connection, self._server.where)
+        except psycopg.Error as error:
+            raise self._server.explain(error) from error
+        finally:
+            await connection.close()
+        tables = "its tables are there" if version == NEWEST else "its tables will be brought up to date"
+        return f"answers; {tables if version else 'its tables will be made'}"
+
     async def _prepare(self, connection: Connection) -> None:
+        await self._examine(connection)
+        await bring_up_to_date(connection, self._server.where)
+
+    async def _examine(self, connection: Connection) -> None:
         """Look at a new connection's server before anything is written there."""
         if connection.info.server_version < OLDEST_SERVER * 10_000:
             raise JournalError(f"journal {self._server.where}: needs PostgreSQL {OLDEST_SERVER} or later")
@@ -185,9 +211,9 @@ class PostgresJournal:
             )
         if fsync == "off":
             log.warning("journal's server runs with fsync off: a power cut can lose everything in it")
-        await bring_up_to_date(connection, self._server.where)
-        apart = there - before
-        self._skew = 0 if abs(apart) < SAME_TIME else apart // timedelta(microseconds=1)
+        took = self._clock() - before
+        apart = there - before - took / 2
+        self._skew = 0 if abs(apart) < SAME_TIME + took else apart // timedelta(microseconds=1)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -31,6 +30,7 @@ class Listener:
     def __init__(self, server: Server, heard: Callable[[int | None], None]) -> None:
         self._server = server
         self._heard = heard
+        self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -39,16 +39,16 @@ class Listener:
         Raises:
             JournalError: the server can't be reached.
         """
-        connection = await self._listening()
-        self._task = asyncio.create_task(self._run(connection), name="journal listener")
+        self._connection = await self._listening()
+        self._task = asyncio.create_task(self._run(), name="journal listener")
 
     async def stop(self) -> None:
         """Listen no more."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
+        await self._disconnect()  # the task may never have begun
 
     async def _listening(self) -> Connection:
         connection = await self._server.connect()
@@ -61,20 +61,22 @@ class Listener:
             raise self._server.explain(error) from error
         return connection
 
-    async def _run(self, connection: Connection | None) -> None:
+    async def _run(self) -> None:
         while True:
             try:
-                if connection is None:
-                    connection = await self._listening()
+                if self._connection is None:
+                    self._connection = await self._listening()
                     self._heard(None)
-                async for notice in connection.notifies():
+                async for notice in self._connection.notifies():
                     self._heard(notice.pid)
             except psycopg.Error as error:
                 log.warning("journal's notices are lost; looking now and then", error=str(error).strip())
             except JournalError as error:
                 log.warning("journal's notices can't be heard; looking now and then", error=str(error))
-            finally:
-                if connection is not None:
-                    await connection.close()
-                    connection = None
+            await self._disconnect()
             await asyncio.sleep(_PAUSE)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()

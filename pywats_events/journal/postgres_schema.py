@@ -123,6 +123,9 @@ MIGRATIONS: Final = (
     ),
 )
 
+#: Version of the tables that this program works with.
+NEWEST: Final = len(MIGRATIONS)
+
 
 async def bring_up_to_date(connection: AsyncConnection[Any], where: str) -> None:
     """Make the tables, or change those of an older version; of many processes that come at once one does it.
@@ -130,20 +133,20 @@ async def bring_up_to_date(connection: AsyncConnection[Any], where: str) -> None
     Raises:
         JournalError: the schema is of a newer version, or holds something else.
     """
-    if await version_of(connection, where) == len(MIGRATIONS):
+    if await version_of(connection, where) == NEWEST:
         return
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
         # to the end of the transaction: whoever waits here finds everything done
         await connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))", (LOCKS + 1,))
         version = await version_of(connection, where)
-        if version == len(MIGRATIONS):
+        if version == NEWEST:
             return
         for statements in MIGRATIONS[version:]:
             for statement in statements:
                 await connection.execute(statement)
         await connection.execute(FUNCTIONS)
-        await connection.execute("INSERT INTO journal_version VALUES (%s, now())", (len(MIGRATIONS),))
+        await connection.execute("INSERT INTO journal_version VALUES (%s, now())", (NEWEST,))
 
 
 async def version_of(connection: AsyncConnection[Any], where: str) -> int:
@@ -172,9 +175,9 @@ async def version_of(connection: AsyncConnection[Any], where: str) -> int:
         return 0
     found = await connection.execute("SELECT coalesce(max(version), 0) FROM journal_version")
     ((version,),) = await found.fetchall()
-    if version > len(MIGRATIONS):
+    if version > NEWEST:
         raise JournalError(
             f"journal {where}: written by a newer version (schema {version}, this one reads up to "
-            f"{len(MIGRATIONS)}); install that version here too"
+            f"{NEWEST}); install that version here too"
         )
     return int(version)
