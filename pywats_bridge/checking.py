@@ -12,13 +12,14 @@ from handlers import Rules
 from handlers.rules import PartRule, StationRule
 from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
-from pywats_bridge.composition import wats_client
-from pywats_bridge.settings import BridgeSettings
+from pywats_bridge.composition import postgres_of, wats_client
+from pywats_bridge.settings import BridgeSettings, ConfigurationError, JournalSettings
 from pywats_cfx.amqp.probe import probe
 from pywats_cfx.amqp.troubles import BrokerUnfit
 from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.config import AMQPConfig
 from pywats_cfx.endpoint.config import EndpointConfig, place_of
+from pywats_events.journal import JournalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
     yield _stations(settings.rules)
     if settings.journal.kind == "sqlite":
         yield _journal(settings.journal.path)
+    if settings.journal.kind == "postgres":
+        yield await _database(settings.journal)
     async with wats_client(settings.wats) as api:
         wats = await _wats(api)
         yield wats
@@ -71,6 +74,18 @@ def _journal(path: Path) -> Finding:
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         return Finding(good=False, what=what, said="can't be written: give this user the right to")
     return Finding(good=True, what=what, said="is there" if path.exists() else "will be created")
+
+
+async def _database(settings: JournalSettings) -> Finding:
+    try:
+        journal = postgres_of(settings)
+    except ConfigurationError as error:
+        return Finding(good=False, what="journal", said=str(error))
+    what = f"journal {journal.where}"
+    try:
+        return Finding(good=True, what=what, said=await journal.inspect())
+    except JournalError as error:
+        return Finding(good=False, what=what, said=str(error))
 
 
 async def _wats(api: AsyncWATS) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from handlers import ReportHandler, Rules, facts_of
 from handlers.asset import AssetSink, FaultHandler
@@ -33,6 +33,9 @@ from pywats_events.journal.memory import MemoryJournal
 from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
 from pywats_events.transports import BaseTransport
+
+if TYPE_CHECKING:
+    from pywats_events.journal.postgres import PostgresJournal
 
 
 class Bridge:
@@ -181,7 +184,7 @@ def journal_of(settings: JournalSettings) -> Journal:
         ConfigurationError: it can't be had.
     """
     if settings.kind == "postgres":
-        return _postgres(settings)
+        return postgres_of(settings)
     if settings.kind == "memory":
         return MemoryJournal()
     return SQLiteJournal(
@@ -192,7 +195,8 @@ def journal_of(settings: JournalSettings) -> Journal:
     )
 
 
-def _postgres(settings: JournalSettings) -> Journal:
+def postgres_of(settings: JournalSettings) -> PostgresJournal:
+    """Make the journal in PostgreSQL; raises as ``journal_of``."""
     try:
         from pywats_events.journal.postgres import PostgresJournal  # noqa: PLC0415  # an extra that not all need
     except ImportError as error:
