@@ -18,6 +18,7 @@ from brokers.postgres import PostgreSQL
 
 import samples
 from pywats_api.server import LocalWATS
+from pywats_bridge.checking import Finding, check
 from pywats_bridge.settings import ConfigurationError, settings_of
 from pywats_events.journal import DeliveryState
 from pywats_events.journal.postgres import PostgresJournal
@@ -82,14 +83,35 @@ async def test_two_bridges_share_the_work(own_broker: RabbitMQ, postgres: Postgr
         assert (await journal.ledger()).difference == 0
 
 
+async def test_check_looks_at_the_database_and_changes_nothing(postgres: PostgreSQL) -> None:
+    """Before a bridge runs, check says whether its journal can be opened, and makes no tables."""
+    url = await asyncio.to_thread(postgres.fresh)
+
+    async def found(url: str) -> Finding:
+        findings = [one async for one in check(settings(url=url))]
+        return next(one for one in findings if one.what.startswith("journal"))
+
+    first = await found(url)
+    assert (first.good, first.said) == (True, "answers; its tables will be made")
+    assert postgres.run("SELECT * FROM pg_tables WHERE schemaname = current_schema()", url=url) == []
+    journal = PostgresJournal(url)
+    await journal.open()
+    await journal.close()
+    assert (await found(url)).said == "answers; its tables are there"
+    away = await found("postgresql://u:s3cret@127.0.0.1:1/journal")
+    assert (away.good, away.what) == (False, "journal 127.0.0.1:1/journal")
+    assert "check that the server runs" in away.said
+    assert "s3cret" not in away.said
+
+
 # --- the configuration --------------------------------------------------------------------------------------
 
 
 def settings(**journal: str):
     return settings_of(
         {
-            "wats": {"url": "https://acme.wats.com", "token": "t"},
-            "cfx": {"amqp": {"host": "broker"}},
+            "wats": {"url": "http://127.0.0.1:1", "token": "t"},
+            "cfx": {"amqp": {"host": "127.0.0.1", "port": 1}},
             "journal": {"kind": "postgres", **journal},
         },
         base=Path(),
