@@ -173,8 +173,8 @@ async def measure(folder: Path, number: int, backlog: int, repeat: int, postgres
     for turn in range(repeat):  # in turns, so that a busy moment of the machine meets both
         path = folder / f"plain-{turn}.db"
         plain.append(plain_rate(path, *await rows_of(path, events)))
-        journal = SQLiteJournal(folder / f"journal-{turn}.db")
-        rates.append(await journal_rate(journal, [receipt_of(event, with_bytes=False) for event in events]))
+        published = [receipt_of(event, with_bytes=False) for event in events]
+        rates.append(await journal_rate(SQLiteJournal(folder / f"journal-{turn}.db"), published))
     say("plain executemany of the same rows, 256 to a transaction", f"{max(plain):,.0f}/s")
     goal = PART * max(plain)
     missed = max(rates) < goal

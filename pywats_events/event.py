@@ -282,7 +282,10 @@ class Event:
         Raises:
             EventFormatError: not JSON, or not a CloudEvent.
         """
-        document = loads(text)
+        try:
+            document = loads(text)
+        except EventFormatError as error:
+            raise EventFormatError(f"CloudEvent: {error}") from error
         if not isinstance(document, dict):
             raise EventFormatError("CloudEvent: not a JSON object")
         return cls.from_cloudevent(document)
@@ -301,12 +304,12 @@ def loads(text: str | bytes) -> Any:
     try:
         return _decode(text)
     except RecursionError as error:
-        raise EventFormatError(f"CloudEvent: not JSON: {error}") from error
+        raise EventFormatError(f"not JSON: {error}") from error
     except ValueError:  # also halves of surrogate pairs and other encodings, which the slower reader knows
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise EventFormatError(f"CloudEvent: not JSON: {error}") from error
+            raise EventFormatError(f"not JSON: {error}") from error
 
 
 #: A CloudEvents source must not be empty.
