@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
@@ -164,14 +164,15 @@ class _Walk:
     def _unknown(
         self, structure: type[CFXStructure], name: str, path: str, others: Iterable[type[CFXStructure]]
     ) -> None:
+        if self._findings.cut_short:
+            return
         owners = [each for each in others if name.lower() in _by_lower(each)]
         if owners:
             advice = f'say by $type which class the object is: "{owners[0].CFX_NAME}, CFX"' + (
                 f" or {len(owners) - 1} others have this field" if len(owners) > 1 else ""
             )
         else:
-            alike = get_close_matches(name[:100].lower(), _by_lower(structure), n=1, cutoff=0.7)
-            spelling = _by_lower(structure)[alike[0]].name if alike else None
+            spelling = _alike(structure, name)
             advice = f"did you mean {spelling}?" if spelling else "take it out, if nobody needs it"
         self._findings.warning(path, f"{structure.__name__} has no such field; kept as it is", advice)
 
@@ -213,6 +214,12 @@ def _form(field: Declared) -> str:
     if field.mapping:
         return "write an object of texts"
     return f"write a list, each entry {kind}" if field.many else f"write {kind}"
+
+
+@lru_cache(maxsize=1024)
+def _alike(structure: type[CFXStructure], name: str) -> str | None:
+    alike = get_close_matches(name[:100].lower(), _by_lower(structure), n=1, cutoff=0.7)
+    return _by_lower(structure)[alike[0]].name if alike else None
 
 
 @cache

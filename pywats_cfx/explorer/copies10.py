@@ -23,12 +23,16 @@ from pywats_cfx.explorer.refusal import USAGE, RefusedError
 from pywats_cfx.explorer.way import HANDLE, Way, explained
 
 _WINDOW: Final = 100
-#: How RabbitMQ names what copies are made of; reading anything else there takes from a queue.
-_RABBITMQ_COPIES: Final = ("/exchange/", "/topic/")
 
 
 class _Copying(Connection):
-    """Asks for copies on every link that it receives on."""
+    """Asks for copies on every link that it receives on.
+
+    Attributes:
+        copies: True when the other side gives them.
+    """
+
+    copies = False
 
     async def _attach(self, session: Session, link: Any, ours: Link) -> None:
         if link.is_receiver:
@@ -41,7 +45,7 @@ async def copies(way: Way, ready: Callable[[str], None]) -> AsyncGenerator[tuple
     """Give a copy of each message, with its subject, until whoever asks has enough.
 
     Args:
-        way: the broker, and the address. A RabbitMQ 3 has its exchanges as addresses too.
+        way: the broker, and the address.
         ready: hears what is watched, once nothing is missed any more.
 
     Raises:
@@ -57,10 +61,10 @@ async def copies(way: Way, ready: Callable[[str], None]) -> AsyncGenerator[tuple
                 receiver = await connection.receiver(
                     address, on_transfer=arrived.put_nowait, name=f"{address} {uuid4().hex[:8]}"
                 )
-            if not connection.copies and not address.startswith(_RABBITMQ_COPIES):
+            if not connection.copies:
                 raise RefusedError(
                     f'{config.broker} does not promise copies of what comes to "{address}", so reading would '
-                    "take messages away from others: name a topic, or an exchange of RabbitMQ (--exchange)"
+                    "take messages away from others: name a topic"
                 )
             receiver.open_window(_WINDOW)
             ready(f'address "{address}"')
@@ -88,23 +92,16 @@ async def _open(config: AMQPConfig) -> _Copying:
 
 
 def _address(way: Way, product: Product) -> str:
-    if not product.is_rabbitmq:
-        address = way.address or way.exchange
-        if address is None:
-            raise RefusedError(
-                f"{way.config.broker} is no RabbitMQ: name what to watch with --address", USAGE
-            )
-        return address
-    if product.second_form:
+    broker = way.config.broker
+    if product.is_rabbitmq:
+        # its queues give no copies, and what it makes for a reader of an exchange stays behind for ever
         raise RefusedError(
-            f"{way.config.broker} has no copies over AMQP 1.0: watch an exchange with --exchange, over 0-9-1"
+            f"{broker} is a RabbitMQ: over AMQP 1.0 reading takes messages away or leaves a queue "
+            "behind; watch its exchange over AMQP 0-9-1, with --exchange NAME"
         )
-    address = way.address or f"/exchange/{way.config.exchange}/#"
-    if not address.startswith(_RABBITMQ_COPIES):
-        raise RefusedError(
-            f'reading "{address}" would take messages away from others: watch the exchange instead, with '
-            "--exchange NAME"
-        )
+    address = way.address or way.exchange
+    if address is None:
+        raise RefusedError(f"{broker} is no RabbitMQ: say what to watch by --address", USAGE)
     return address
 
 
