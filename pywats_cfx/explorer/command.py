@@ -172,6 +172,7 @@ _LONGEST: Final = 86_400.0
 def _parser() -> _Parser:
     parser = _Parser(
         prog=_PROGRAM,
+        usage=f"{_PROGRAM} WHAT [OPTION ...]",
         description="Look at CFX messages, in files and on the wire, and at what becomes of them.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
