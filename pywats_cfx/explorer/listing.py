@@ -80,8 +80,8 @@ def _pages(screen: Screen, found: Sequence[Entry], shown: Sequence[str]) -> None
         mapped = sum(each.event_type is not None for each in found)
         screen.show(
             Text(
-                f"messages: {len(found)}; that become a domain event (→): {mapped}; the others travel as they "
-                "are. * a sample shows it.",
+                f"messages: {len(found)}; that become a domain event (→): {mapped}; the others travel as "
+                "they are. * a sample shows it.",
                 style="dim",
             )
         )
