@@ -72,6 +72,7 @@ class ReportHandler(BaseHandler):
 
     name = "report"
     destination = DESTINATION
+    priority = 10
 
     def __init__(
         self,

@@ -106,6 +106,14 @@ class AsyncWATS:
         """Whether a missing thing raises or is None."""
         return self._connection.error_mode
 
+    def on_request(self, listener: Callable[[], None]) -> None:
+        """Call this as each request begins, in the context of whoever makes it: to count what is used.
+
+        Args:
+            listener: takes the place of an earlier one. It must not raise.
+        """
+        self._connection.on_request = listener
+
     async def aclose(self) -> None:
         """Close the pooled connections. The client is of no use afterwards."""
         await self._connection.aclose()

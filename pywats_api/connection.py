@@ -53,6 +53,7 @@ class Connection:
         self.error_mode = error_mode
         self.retry_config = retry_config
         self.limiter = RateLimiter(requests_per_minute, clock=clock, sleep=sleep)
+        self.on_request: Callable[[], None] = lambda: None
         self._token = _clean_token(token)
         self._timeout = timeout
         self._sleep = sleep
@@ -119,6 +120,7 @@ class Connection:
 
     async def _send_once(self, operation: str, path: str, request: httpx.Request) -> Any:
         await self.limiter.wait()
+        self.on_request()
         place: dict[str, Any] = {"operation": operation, "method": request.method, "path": path}
         try:
             async with self._connections, asyncio.timeout(self._timeout):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -10,6 +11,7 @@ from handlers import ReportHandler, Rules, facts_of
 from handlers.asset import AssetSink, FaultHandler
 from handlers.memory import FactStore
 from handlers.report import ReportSink
+from handlers.wats import DESTINATION
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
 from pywats_bridge.own_faults import OwnFaults
@@ -31,7 +33,7 @@ from pywats_events import AsyncEventBus, BaseHandler
 from pywats_events.journal import Journal, JournalError
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.journal.sqlite import SQLiteJournal
-from pywats_events.policies import CircuitBreaker, ErrorPolicy, RetryPolicy
+from pywats_events.policies import CircuitBreaker, ErrorPolicy, RateLimit, RetryPolicy
 from pywats_events.transports import BaseTransport
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Bridge:
         journal: where they are kept. Default: in memory.
         high_water: from so many undelivered events on, transports wait.
         handler_timeout: seconds that a delivery may take, the wait for the client's own limit included.
+        rate: how fast WATS may be asked. Default: as fast as it answers.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Bridge:
         journal: Journal | None = None,
         high_water: int = 10_000,
         handler_timeout: float = 120.0,
+        rate: RateLimit | None = None,
     ) -> None:
         self.api = api
         self.journal = journal or MemoryJournal()
@@ -78,7 +82,9 @@ class Bridge:
             concurrency=delivery.concurrency,
             handler_timeout=handler_timeout,
             high_water=high_water,
+            rate_limits={DESTINATION: rate} if rate is not None else None,
         )
+        api.on_request(partial(self.bus.note_request, DESTINATION))
         self.bus.observe(facts_of)
         for handler in handlers_of(api, rules, self.journal):
             self.bus.subscribe(handler)
@@ -129,6 +135,17 @@ def wats_client(settings: WatsSettings) -> AsyncWATS:
     )
 
 
+def rate_of(settings: WatsSettings) -> RateLimit:
+    """Give the rate at which deliveries may ask WATS: what it lets through in a minute, spread over it.
+
+    The client's own limit lets all of them go at once and nothing after; it stays as the last guard, and is
+    seldom met: the rate leaves room for its burst.
+    """
+    most = settings.requests_per_minute
+    burst = max(1, most // 25)
+    return RateLimit(per_minute=max(most - burst, most / 2), burst=burst, counts_requests=True)
+
+
 def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Bridge:
     """Put a bridge together by its configuration; nothing is connected before it is entered.
 
@@ -151,6 +168,7 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
         delivery=settings.delivery,
         journal=journal,
         high_water=settings.journal.high_water,
+        rate=rate_of(settings.wats),
         # a call may wait a minute for its turn under the limit of requests per minute
         handler_timeout=settings.wats.timeout + 90.0,
     )

@@ -81,27 +81,39 @@ class Claims:
         """
         self._nap, self._lacks_permits = None, False
         await self._destinations.learn_soon()
-        free, bound = self._sorted()
+        free, bound = self._sorted(room)
         claimed: list[Claimed] = []
-        for destination in self._in_turn(list(bound)):
-            claimed += await self._claim_bound(destination, bound[destination], room - len(claimed))
+        for name in self._in_turn(list(bound)):
+            claimed += await self._claim_bound(name, bound[name], room - len(claimed))
         # also for no names and no room: a claim tells the journal that we have seen what has changed so far,
         # without which ``wait_ready`` would return at once as long as every destination is down
         names = [one.name for one in free]
-        claimed += [Claimed(one) for one in await self._take(names, room - len(claimed), free)]
+        for delivery in await self._take(names, room - len(claimed), free):
+            subscription = self._subscriptions.get(delivery.handler)
+            destination = None if subscription is None else subscription.destination
+            permit = self._destinations.take_permit(destination)
+            claimed.append(Claimed(delivery, permit=permit))
         return claimed
 
-    def _sorted(self) -> tuple[list[Subscription], dict[str, list[Subscription]]]:
+    def _sorted(self, room: int) -> tuple[list[Subscription], dict[str, list[Subscription]]]:
         """Give the handlers that may have anything, and the others by destination."""
         free: list[Subscription] = []
         bound: defaultdict[str, list[Subscription]] = defaultdict(list)
         for subscription in self._subscriptions.values():
             name = subscription.destination
-            if name is None or (self._destinations.is_open(name) and not self._destinations.limit_of(name)):
+            if name is None or self._is_free(name, room):
                 free.append(subscription)
             else:
                 bound[name].append(subscription)
         return free, bound
+
+    def _is_free(self, name: str, room: int) -> bool:
+        """Tell whether nothing has to be divided: there are permits for all that we could run now."""
+        if not self._destinations.is_open(name):
+            return False
+        if self._destinations.limit_of(name) is None:
+            return True
+        return self._drains.since(name) is None and self._destinations.permits(name, room) >= room
 
     def _in_turn(self, names: Sequence[str]) -> Sequence[str]:
         """Let another destination be first each time: one must not have all the room for ever."""
