@@ -1,0 +1,54 @@
+"""The end of a bridge whose journal is a file: however often it was told, the next start has it all."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from bridge_process import TOKEN, BridgeProcess, configuration
+from brokers import Machine, RabbitMQ
+from test_bridge_run import log_in, serials, units_tested
+
+from pywats_api.server import LocalWATS
+
+pytestmark = pytest.mark.timeout(120)
+
+UNITS = [f"SN-{number}" for number in range(5)]
+
+
+@pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 130)], ids=["one signal", "two signals"])
+async def test_what_was_acknowledged_is_delivered_after_the_end(
+    own_broker: RabbitMQ, tmp_path: Path, signals: int, code: int
+) -> None:
+    """Reports under way at SIGTERM are given back to the file within the limit, or at once at the second."""
+    await log_in(own_broker)
+    name = f"file-{signals}"
+    limit = 0.5 if signals == 1 else 600
+    async with LocalWATS(tmp_path / "wats.sqlite", token=TOKEN) as wats:
+        config = configuration(tmp_path, wats=wats.url, port=own_broker.port, unique=name, stop_timeout=limit)
+        wats.knobs.latency = 600
+        async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
+            await bridge.logged("transport can receive")
+            await machine.publish(f"cfx-{name}", *map(units_tested, UNITS))
+            for _ in UNITS:
+                await bridge.logged("part number found")
+            await machine.until_depth(f"bridge-{name}", lambda depth: depth == 0)
+            bridge.signal(signal.SIGTERM)
+            await bridge.logged("finishing what is in flight")
+            if signals == 2:
+                bridge.signal(signal.SIGTERM)
+            assert await bridge.ended() == code
+            assert await machine.depth(f"bridge-{name}") == 0
+        assert await serials(wats) == []
+
+        wats.knobs.latency = 0
+        wats.knobs.close()
+        async with BridgeProcess.started(config) as bridge:
+            for _ in UNITS:
+                await bridge.logged("report sent")
+            bridge.signal(signal.SIGTERM)
+            assert await bridge.ended() == 0
+        assert sorted(await serials(wats)) == UNITS
+    assert not await asyncio.to_thread((tmp_path / "pywats-bridge.journal-wal").exists)
