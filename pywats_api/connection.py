@@ -5,6 +5,7 @@ import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,14 @@ from pywats_api.retry import RetryConfig, call_with_retries
 from pywats_api.throttle import RateLimiter
 
 _CHUNK_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body that is not JSON: a file, or a document in another language."""
+
+    content: bytes
+    content_type: str
 
 
 class Connection:
@@ -95,11 +104,13 @@ class Connection:
         body: Any = None,
         idempotent: bool | None = None,
         internal: bool = False,
+        accept: str | None = None,
     ) -> Any:
         """Send one request and give the answer's JSON, None for an empty answer.
 
-        `idempotent` says that doing it twice does no harm; only such a call is tried again. Left out, it is
-        so for GET. `internal` routes want to be told that the server's own pages ask.
+        `body` goes as JSON unless it is a `Content`. `idempotent` says that doing it twice does no harm; only
+        such a call is tried again. Left out, it is so for GET. `internal` routes want to be told that the
+        server's own pages ask. `accept` is the media type of an answer that is not JSON; its bytes are given.
         """
         request = self._client.build_request(
             method,
@@ -109,16 +120,18 @@ class Connection:
         )
         if internal:
             request.headers["Referer"] = self.base_url
+        if accept is not None:
+            request.headers["Accept"] = accept
         repeatable = method == "GET" if idempotent is None else idempotent
 
         async def attempt() -> Any:
-            return await self._send_once(operation, path, request)
+            return await self._send_once(operation, path, request, as_json=accept is None)
 
         if not repeatable:
             return await attempt()
         return await call_with_retries(attempt, self.retry_config, sleep=self._sleep)
 
-    async def _send_once(self, operation: str, path: str, request: httpx.Request) -> Any:
+    async def _send_once(self, operation: str, path: str, request: httpx.Request, *, as_json: bool) -> Any:
         await self.limiter.wait()
         self.on_request()
         place: dict[str, Any] = {"operation": operation, "method": request.method, "path": path}
@@ -129,7 +142,7 @@ class Connection:
             # Without the chain: aiohttp's exceptions carry the request with its headers, token included.
             raise self._unanswered(error, place) from None
         if response.is_success:
-            return self._content(response, place)
+            return self._content(response, place) if as_json else response.content
         raise self._refused(response, place)
 
     def _unanswered(self, error: Exception, place: dict[str, Any]) -> PyWATSError:
@@ -193,10 +206,11 @@ class _Chunks:
 def _content_of(body: Any) -> dict[str, Any]:
     if body is None:
         return {}
-    content = to_json(body)
+    plain = body if isinstance(body, Content) else Content(to_json(body), "application/json")
+    content = plain.content
     return {
         "content": content if len(content) <= _CHUNK_BYTES else _Chunks(content),
-        "headers": {"Content-Type": "application/json", "Content-Length": str(len(content))},
+        "headers": {"Content-Type": plain.content_type, "Content-Length": str(len(content))},
     }
 
 
