@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pywats_events.bus.async_bus import AsyncEventBus, ErrorHook, EventHook
-from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.bus.drains import Forecast
 from pywats_events.bus.intake import Observer, exempt_from_backlog
 from pywats_events.bus.replay_jobs import RAMP, ReplayJob
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
+from pywats_events.bus.sync_dead_letters import SyncDeadLetters
 from pywats_events.event import Event
 from pywats_events.handler import BaseHandler
 from pywats_events.journal import Journal, Query
@@ -170,9 +170,9 @@ class EventBus:
         return self._await(self._bus.drain(timeout=timeout))
 
     @property
-    def dead_letters(self) -> DeadLetters:
-        """The dead letters. Its methods are coroutines of the bus's loop."""
-        return self._bus.dead_letters
+    def dead_letters(self) -> SyncDeadLetters:
+        """The dead letters: to find, show, export and discard them, and to steer replay jobs."""
+        return SyncDeadLetters(self._bus.dead_letters, self._await)
 
     def replay(self, query: Query, *, from_raw: bool = False) -> int:
         """Put dead letters through again; see ``DeadLetters.replay``."""

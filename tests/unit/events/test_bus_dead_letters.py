@@ -7,13 +7,13 @@ from base64 import b64decode
 
 import pytest
 
-from pywats_events import AsyncEventBus, PermanentError, Unreadable
+from pywats_events import AsyncEventBus, EventBus, PermanentError, Unreadable
 from pywats_events.bus import DeadLetters
 from pywats_events.journal import READ_AGAIN, DeliveryState, Query
 from pywats_events.transports import MockTransport
 
 from .bus_steps import drained, publish, states
-from .doubles import Recorder, Scripted, result_of
+from .doubles import PATIENCE, Recorder, Scripted, result_of
 
 
 def dying(*reasons: str, **options) -> Scripted:
@@ -163,3 +163,22 @@ async def test_without_a_bus_letters_can_be_worked_with(journal, quick):
         await handler.saw(2)
         await drained(bus)
         assert await states(bus) == ["done"]
+
+
+def test_plain_code_has_dead_letters_too():
+    """A bus for synchronous code gives its dead letters, and puts them through as a job."""
+    handler = dying("no", "no", "no")
+    with EventBus() as bus:
+        bus.subscribe(handler)
+        for unit in ("A", "B", "C"):
+            bus.publish(result_of(unit))
+        assert bus.drain(timeout=PATIENCE)
+        letters = bus.dead_letters
+        (first, *_) = letters.find()
+        assert letters.show(first.id).entry == first
+        assert (len(letters.export()), letters.groups()[0].count) == (3, 3)
+        assert letters.discard(Query(ids=(first.id,)), reason="scrapped") == 1
+        job = bus.replay_job(Query(), ramp=(2,))
+        assert bus.drain(timeout=PATIENCE)
+        assert [one.id for one in letters.jobs()] == [job.id]
+        assert bus.forecast() == {}

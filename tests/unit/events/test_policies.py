@@ -8,7 +8,7 @@ import pytest
 
 from pywats_events import DestinationUnavailable, NotReady, PermanentError, TransientError
 from pywats_events.bus.judge import judge
-from pywats_events.journal import Bury, Delivery, Park, RetryAt
+from pywats_events.journal import Bury, Delivery, JournalFull, Park, RetryAt
 from pywats_events.policies import BreakerState, CircuitBreaker, DeadLetter, DeadLetterQueue, RetryPolicy
 
 from .doubles import Clock, result_of
@@ -165,6 +165,13 @@ def test_no_wait_is_too_long_to_be_written_down(wait):
     assert isinstance(verdict_on(NotReady("no recipe", give_up_after=wait)), Park)
 
 
+def test_what_the_journal_refuses_spends_no_try():
+    """A journal that is full or away is not the event's fault: it is parked for a moment, however often."""
+    parked = verdict_on(JournalFull("disk is full"), attempts=99)
+    assert isinstance(parked, Park)
+    assert (parked.on, parked.until) == ((), NOW + timedelta(seconds=5))
+
+
 def test_not_ready_waits_and_gives_up():
     """What waits for a fact looks again soon, until its time is over; then it is dead with its reason."""
     error = NotReady("no recipe known", facts=("transaction:1",), give_up_after=60)
@@ -252,6 +259,37 @@ def test_a_destination_that_asks_for_time_gets_it(breaker):
     assert breaker.seconds_to_probe == 7.0
     breaker.trip("ages", retry_after=float("inf"))
     assert breaker.seconds_to_probe == DAY
+
+
+def test_refused_credentials_are_probed_slowly(breaker, clock):
+    """Who refuses our credentials may lock out who asks too often, so the next probe is minutes away."""
+    breaker.trip("401", needs_attention=True)
+    assert breaker.seconds_to_probe == 300.0
+    assert breaker.hold.needs_attention
+    clock.now += 300
+    breaker.probe_begins()
+    breaker.record_failure("503")
+    assert (breaker.hold.needs_attention, breaker.seconds_to_probe) == (False, 30.0)
+
+
+def test_a_hold_of_another_bridge_is_as_good_as_its_own(breaker):
+    """What another bridge found opens a breaker until the same moment, and what it found mended closes it."""
+    other = breaker.fresh()
+    other.trip("down")
+    breaker.adopt(other.hold)
+    assert (breaker.state, breaker.reason, breaker.seconds_to_probe) == (BreakerState.OPEN, "down", 30.0)
+    breaker.adopt(None)
+    assert (breaker.state, breaker.hold) == (BreakerState.CLOSED, None)
+
+
+def test_an_outage_has_one_beginning(breaker, clock):
+    """However many probes fail, the outage goes back to the first failure."""
+    breaker.trip("down")
+    since = breaker.hold.since
+    clock.now += 30
+    breaker.probe_begins()
+    breaker.record_failure("still down")
+    assert breaker.hold.since == since
 
 
 def test_a_fresh_breaker_shares_only_the_settings(breaker, clock):
