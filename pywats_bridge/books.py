@@ -12,7 +12,7 @@ from pywats_bridge.choosing import READING
 from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, Json, fail, run
 from pywats_bridge.journal_access import access
 from pywats_bridge.printing import clock_time, console, json_line, plain, say, seconds_time, table
-from pywats_bridge.story import MOST, Kind, entries_of, near, story_of, unit_of
+from pywats_bridge.story import MOST, Kind, entries_of, named, near, story_of, unit_of
 from pywats_events.journal import DeliveryState, Entry, Journal, Ledger, MessageSums, Query
 from pywats_events.journal.fates import Fate, fate_of
 
@@ -121,7 +121,7 @@ async def _show_entries(journal: Journal, entries: Sequence[Entry], *, as_json: 
                 entry.id,
                 entry.message_id or PUBLISHED,
                 (entry.message_name or "-").rpartition(".")[2],
-                unit_of(entry) or "-",
+                named(entry) or "-",
                 entry.handler or READING,
                 entry.state.value,
                 seconds_time(entry.changed),
@@ -190,11 +190,11 @@ def trace(
                 if as_json:
                     json_line({"time": chapter.time.isoformat(), "what": chapter.what, **chapter.facts})
                     continue
+                line = clock_time(chapter.time), chapter.what, plain(chapter.said)
                 if console().is_terminal:
-                    text = f"{clock_time(chapter.time)}  {chapter.what:<10} {plain(chapter.said)}"
+                    say("{}  {:<10} {}".format(*line), _STYLES.get(chapter.what, ""))
                 else:
-                    text = f"{clock_time(chapter.time)}\t{chapter.what}\t{plain(chapter.said)}"
-                say(text, _STYLES.get(chapter.what, ""))
+                    typer.echo("\t".join(line))
 
     run(show())
 

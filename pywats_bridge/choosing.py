@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
-from pywats_bridge.printing import ago, plain
+from pywats_bridge.commands import EXIT_USAGE, age, fail
+from pywats_bridge.printing import plain
 from pywats_cfx.messages.registry import NAMES, right_name
 from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.journal import Query
@@ -55,15 +56,14 @@ class Choice:
         return all(one is None for one in astuple(self))
 
     async def query(self, letters: DeadLetters, *, limit: int = ALL_GROUPS) -> Query:
-        """Give the query.
+        """Give the query; an option that can't be understood ends the command.
 
         Raises:
-            BadParameter: an option can't be understood.
             JournalError: the journal can't be read.
         """
         return Query(
-            before=None if self.older is None else ago(self.older),
-            since=None if self.newer is None else ago(self.newer),
+            before=None if self.older is None else age(self.older, "--older"),
+            since=None if self.newer is None else age(self.newer, "--newer"),
             handler="" if self.handler == READING else self.handler,
             error=self.error,
             unit=self.unit,
@@ -106,17 +106,17 @@ def _message(name: str) -> str:
         return known
     fitting = sorted(full for full in NAMES if full.lower().endswith(f".{name.strip().lower()}"))
     if len(fitting) > 1:
-        raise typer.BadParameter(f"{plain(name)} may be {' or '.join(fitting)}", param_hint="--message")
+        fail(f"--message: {plain(name)} may be {' or '.join(fitting)}", EXIT_USAGE)
     return fitting[0] if fitting else name
 
 
 async def _cause(letters: DeadLetters, beginning: str) -> str:
     causes = [group.fingerprint for group in await letters.groups(Query(limit=ALL_GROUPS))]
     fitting = [cause for cause in causes if cause.startswith(beginning.strip().lower())]
-    if len(fitting) == 1:
-        return fitting[0]
-    said = "several causes begin so; write more of it" if fitting else "no dead letter died of it"
-    raise typer.BadParameter(f"{plain(beginning)}: {said}", param_hint="--cause")
+    if len(fitting) != 1:
+        said = "several causes begin so; write more of it" if fitting else "no dead letter died of it"
+        fail(f"--cause: {plain(beginning)}: {said}", EXIT_USAGE)
+    return fitting[0]
 
 
 async def count(letters: DeadLetters, query: Query) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
+from pywats_bridge.printing import ago
 from pywats_bridge.settings import ConfigurationError
 
 T = TypeVar("T")
@@ -30,6 +32,14 @@ def fail(text: str, code: int = EXIT_FAILED) -> NoReturn:
     """Say on standard error why a command ends, and end it."""
     typer.echo(text, err=True)
     raise typer.Exit(code)
+
+
+def age(text: str, option: str) -> datetime:
+    """Give the time so long ago; what is no age ends the command."""
+    try:
+        return ago(text)
+    except ValueError as error:
+        fail(f"{option}: {error}", EXIT_USAGE)
 
 
 def refuse(error: ConfigurationError) -> NoReturn:

@@ -22,7 +22,7 @@ from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, EXIT_USAGE, Conf
 from pywats_bridge.journal_access import access
 from pywats_bridge.printing import clock_time, console, json_line, plain, say, seconds_time, table
 from pywats_bridge.readable import readable
-from pywats_bridge.story import unit_of
+from pywats_bridge.story import named, unit_of
 from pywats_events.bus.dead_letters import Letter
 from pywats_events.journal import DeadGroup, DeliveryState, Entry, Query
 
@@ -102,7 +102,7 @@ def _table_of_letters(letters: list[Entry]) -> None:
                 one.id,
                 seconds_time(one.changed),
                 one.source or "-",
-                unit_of(one) or "-",
+                named(one) or "-",
                 short_name(one) or "-",
                 one.handler or READING,
                 one.error,
@@ -204,7 +204,7 @@ def _show(letter: Letter, *, full: bool) -> None:
     say(f"dead letter {entry.id}" if entry.state is DeliveryState.DEAD else f"entry {entry.id}", "bold")
     facts = {
         "state": entry.state.value + (f": {entry.rule}" if entry.rule else ""),
-        "unit": unit_of(entry),
+        "unit": named(entry),
         "station": entry.source,
         "message": entry.message_name,
         "handler": entry.handler or READING,
@@ -227,7 +227,7 @@ def _show(letter: Letter, *, full: bool) -> None:
     if letter.others:
         _head("what else became of this message")
         for other in letter.others:
-            said = f"  {other.id}  {other.state.value}  {other.handler or READING}  {unit_of(other) or '-'}"
+            said = f"  {other.id}  {other.state.value}  {other.handler or READING}  {named(other) or '-'}"
             say(plain(said))
     _head("what to do")
     for line in _advice(entry):

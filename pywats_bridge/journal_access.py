@@ -19,8 +19,9 @@ from pywats_events.journal import Journal, JournalError, Query
 from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.journal.sqlite_beside import JournalBeside, is_in_use
 
-#: Seconds that a running bridge has to answer.
+#: Seconds that a running bridge has to answer, and what it can surely discard in one of them.
 PATIENCE: Final = 30.0
+LETTERS_A_SECOND: Final = 500
 
 
 @dataclass(slots=True)
@@ -60,7 +61,8 @@ class JournalAccess:
             JournalError: the journal can't be written, or the running bridge does not answer.
         """
         if await self.is_in_use():
-            return await requests.ask_to_discard(self.journal, query, reason=reason, patience=PATIENCE)
+            patience = PATIENCE + query.limit / LETTERS_A_SECOND
+            return await requests.ask_to_discard(self.journal, query, reason=reason, patience=patience)
         async with self._alone() as journal:
             return await requests.discard(DeadLetters(journal), query, reason=reason)
 

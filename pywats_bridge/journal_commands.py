@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, Json, fail, run
+from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, Json, age, fail, run
 from pywats_bridge.journal_access import access
-from pywats_bridge.printing import ago, json_line, plain, say, seconds_time, table
+from pywats_bridge.printing import json_line, plain, say, seconds_time, table
 from pywats_events.journal import DeliveryState
 from pywats_events.journal.sqlite_beside import JournalBeside
 
@@ -69,7 +69,7 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Remove what is done now; a running bridge does so by itself. Dead letters and what is open stay."""
-    done_before = None if older is None else ago(older)
+    done_before = None if older is None else age(older, "--older")
 
     async def remove() -> int:
         async with access(config) as journal:

@@ -44,11 +44,11 @@ def ago(age: str) -> datetime:
     """Read an age such as ``90s``, ``15m``, ``2h``, ``3d``, ``1w``; give the time so long ago.
 
     Raises:
-        BadParameter: it is none.
+        ValueError: it is none.
     """
     found = _AGE.fullmatch(age.strip().lower())
     if found is None:
-        raise typer.BadParameter(f'"{plain(age)}" is no age; write one such as 90s, 15m, 2h, 3d or 1w')
+        raise ValueError(f'"{plain(age)}" is no age; write one such as 90s, 15m, 2h, 3d or 1w')
     return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 

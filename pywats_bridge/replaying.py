@@ -15,6 +15,7 @@ from rich.status import Status
 
 from pywats_bridge.choosing import (
     ALL_GROUPS,
+    READING,
     Choice,
     count,
     why_none,
@@ -32,7 +33,7 @@ from pywats_bridge.commands import (
 )
 from pywats_bridge.journal_access import JournalAccess, access
 from pywats_bridge.printing import console, json_line, plain, say, seconds_time, table
-from pywats_events.bus.replay_jobs import JobState, ReplayJob, ReplayJobs
+from pywats_events.bus.replay_jobs import WISHES, JobState, ReplayJob, ReplayJobs
 from pywats_events.journal import DeliveryState, Query
 
 #: Seconds between two looks at a job, and after which a job that no bridge has taken up is left waiting.
@@ -125,21 +126,24 @@ def replay(
 
 async def _wait_for(journal: JournalAccess, job: ReplayJob, *, as_json: bool, detach: bool = False) -> None:
     """Show a job's progress until it is over, or until it is clear that nobody does it now."""
-    following = _Following(journal, as_json=as_json)
-    if detach or await journal.is_in_use() is False:
-        if as_json:
-            json_line(document(job))
-        elif not detach:
-            say("no bridge runs on this journal; the job begins when one does")
-        return
     try:
-        await following.until_over(job.id)
+        if detach or await journal.is_in_use() is False:
+            _say_it_waits(job, as_json=as_json, detach=detach)
+        else:
+            await _Following(journal, as_json=as_json).until_over(job.id)
     except asyncio.CancelledError:
         await journal.letters.jobs.pause(job.id)
         typer.echo(
             f"job {job.id} is paused; go on with: pywats-bridge dead-letters jobs resume {job.id}", err=True
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _say_it_waits(job: ReplayJob, *, as_json: bool, detach: bool) -> None:
+    if as_json:
+        json_line(document(job))
+    elif not detach:
+        say("no bridge runs on this journal; the job begins when one does")
 
 
 class _Following:
@@ -151,6 +155,7 @@ class _Following:
     """
 
     def __init__(self, journal: JournalAccess, *, as_json: bool) -> None:
+        self._journal = journal.journal
         self._jobs = journal.letters.jobs
         self._as_json = as_json
         self._shown: tuple[Any, ...] = ()
@@ -165,17 +170,19 @@ class _Following:
             while True:
                 job = await self._jobs.get(job_id)
                 self._show(job, status, live=screen.is_terminal)
-                is_left = _is_left(job) and time.monotonic() - began > TAKEN_UP_AFTER
-                if job.state is not JobState.RUNNING or is_left:
+                rests = job.state is not JobState.RUNNING and not await self._is_asked(job)
+                is_left = not rests and _is_left(job) and time.monotonic() - began > TAKEN_UP_AFTER
+                if rests or is_left:
                     break
                 await asyncio.sleep(LOOK_EVERY)
         self._say_end(job)
-        if (
-            job.state is not JobState.PAUSED
-            and (job.failed or job.state is not JobState.DONE)
-            and not is_left
-        ):
+        is_well = job.state is JobState.PAUSED or (job.state is JobState.DONE and not job.failed)
+        if not (is_well or is_left):
             raise typer.Exit(EXIT_FAILED)
+
+    async def _is_asked(self, job: ReplayJob) -> bool:
+        """Tell whether somebody wants something else of a job that rests; its bridge will see it soon."""
+        return not job.state.is_over and bool(await self._journal.notes(WISHES + job.id))
 
     def _show(self, job: ReplayJob, status: Status, *, live: bool) -> None:
         shown = (job.done, job.failed, job.state)
@@ -209,7 +216,7 @@ _END: Final = {
 def _is_left(job: ReplayJob) -> bool:
     """Tell whether no bridge works on a job."""
     alive = job.alive
-    return job.state is JobState.RUNNING and (
+    return not job.state.is_over and (
         alive is None or datetime.now(UTC) - alive > timedelta(seconds=3 * TAKEN_UP_AFTER)
     )
 
@@ -233,16 +240,17 @@ def document(job: ReplayJob) -> dict[str, Any]:
         "created": job.created.isoformat(),
         "from_raw": job.from_raw,
         "rate": job.rate,
-        "has_bridge": not _is_left(job) and job.state is JobState.RUNNING,
-        "which": which(job.query),
+        "has_bridge": job.state is JobState.RUNNING and not _is_left(job),
+        "which": which(job),
     }
 
 
-def which(query: Query) -> str:
-    """Say in words which letters a query means."""
+def which(job: ReplayJob) -> str:
+    """Say in words which letters a job means."""
+    query = job.query
     said = {
         "ids": " ".join(query.ids[:5]) + (" ..." if len(query.ids) > 5 else ""),  # noqa: PLR2004
-        "handler": query.handler,
+        "handler": READING if query.handler == "" else query.handler,
         "error": query.error,
         "unit": query.unit,
         "station": query.source,
@@ -250,9 +258,9 @@ def which(query: Query) -> str:
         "text": query.text,
         "cause": query.fingerprint and query.fingerprint[:8],
         "since": query.since and seconds_time(query.since),
-        "before": query.before and seconds_time(query.before),
+        "before": query.before and query.before < job.created and seconds_time(query.before),
     }
-    return ", ".join(f"{name} {value}" for name, value in said.items() if value)
+    return ", ".join(f"{name} {value}" for name, value in said.items() if value) or "all"
 
 
 @jobs.command("list")
@@ -279,11 +287,11 @@ def _table(known: list[ReplayJob]) -> None:
         (
             (
                 job.id,
-                "waits for a bridge" if _is_left(job) else job.state.value,
+                "waits for a bridge" if job.state is JobState.RUNNING and _is_left(job) else job.state.value,
                 job.done,
                 job.failed,
                 seconds_time(job.created),
-                which(job.query),
+                which(job),
                 job.reason or "-",
             )
             for job in known
@@ -311,6 +319,12 @@ def cancel(job: JobId, config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @jobs.command()
+def forget(job: JobId, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Strike a job that is over off the list."""
+    _steer(config, job, lambda known: known.forget, "is forgotten", waits=False)
+
+
+@jobs.command()
 def follow(job: JobId, config: ConfigOption = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Watch a job until it is over. Ctrl-C ends the watching, not the job."""
 
@@ -322,7 +336,12 @@ def follow(job: JobId, config: ConfigOption = DEFAULT_CONFIG, as_json: Json = Fa
 
 
 def _steer(
-    config: Path, job: str, wish: Callable[[ReplayJobs], Callable[[str], Awaitable[None]]], said: str
+    config: Path,
+    job: str,
+    wish: Callable[[ReplayJobs], Callable[[str], Awaitable[None]]],
+    said: str,
+    *,
+    waits: bool = True,
 ) -> None:
     async def ask() -> None:
         async with _found(config, job) as journal:
@@ -330,12 +349,11 @@ def _steer(
                 await wish(journal.letters.jobs)(job)
             except ValueError as error:
                 fail(plain(error))
-            waits = (
-                "; no bridge runs on this journal, so when one does"
-                if await journal.is_in_use() is False
-                else ""
+            is_alone = waits and await journal.is_in_use() is False
+            say(
+                f"job {job} {said}"
+                + ("; no bridge runs on this journal: it heeds that when one does" if is_alone else "")
             )
-            say(f"job {job} {said}{waits}")
 
     run(ask())
 

@@ -19,6 +19,7 @@ import structlog
 
 from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.journal import DeliveryState, Journal, JournalError, Query
+from pywats_events.journal.sqlite import SQLiteJournal
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ SLICE: Final = 500
 
 
 class NotAnswered(JournalError):  # noqa: N818  # says what has happened
-    """The bridge did not answer; the request was taken back."""
+    """The bridge did not answer; the request was taken back, if it was not begun."""
 
 
 # --- what can be asked for -------------------------------------------------------------------------------
@@ -113,8 +114,8 @@ async def _ask(journal: Journal, request: Mapping[str, Any], patience: float) ->
                 await asyncio.sleep(ASK_EVERY)  # another process answers, and can wake nobody
     except TimeoutError:
         raise NotAnswered(
-            f"the process that has the journal did not answer within {patience:g} s, and the request was "
-            "taken back; see whether the bridge runs and what its log says"
+            f"the process that has the journal did not answer within {patience:g} s; what it has not begun "
+            "was taken back; see whether the bridge runs and what its log says"
         ) from None
     finally:
         await journal.put_note(REQUESTS + name, None)
@@ -129,7 +130,10 @@ async def _ask(journal: Journal, request: Mapping[str, Any], patience: float) ->
 
 @asynccontextmanager
 async def answering(journal: Journal, letters: DeadLetters) -> AsyncIterator[None]:
-    """Do what people ask for, while inside."""
+    """Do what people ask for, while inside. In a journal that is no file they do it themselves."""
+    if not isinstance(journal, SQLiteJournal):
+        yield
+        return
     task = asyncio.create_task(_answer_all(journal, letters), name="requests")
     try:
         yield

@@ -96,6 +96,16 @@ def unit_of(entry: Entry) -> str | None:
     return unit if isinstance(unit, str) and unit else entry.event.key
 
 
+def named(entry: Entry) -> str | None:
+    """Give the unit for people: with its place, where a message speaks of several of the same name."""
+    unit = unit_of(entry)
+    if unit is None or entry.event is None:
+        return None
+    position, siblings = (entry.event.payload.get(name) for name in ("position", "siblings"))
+    is_one_of_many = isinstance(position, int) and isinstance(siblings, int) and siblings > 1
+    return f"{unit} #{position}" if is_one_of_many else unit
+
+
 async def story_of(journal: Journal, entries: Sequence[Entry]) -> list[Chapter]:
     """Tell what happened to these entries, in order of time.
 
@@ -141,7 +151,7 @@ def _became(entry: Entry) -> Chapter:
     event = entry.event
     assert event is not None  # noqa: S101  # the caller has looked
     unit = unit_of(entry)
-    about = f" of {unit}" if unit else ""
+    about = f" of {named(entry)}" if unit else ""
     said = f"{event.event_type.value}{about}, which was at {_local(event.time)} (event {event.id})"
     facts = {"event_id": event.id, "event_type": event.event_type.value, "unit": unit}
     return Chapter(entry.first_seen, "event", said, {**facts, "event_time": event.time.isoformat()})
@@ -152,7 +162,7 @@ def _local(moment: datetime) -> str:
 
 
 def _delivered(entry: Entry) -> Iterator[Chapter]:
-    who = f"{entry.handler}: " if entry.handler else ""
+    who = f"{entry.handler} {entry.id}: " if entry.handler else ""
     facts = {"id": entry.id, "handler": entry.handler}
     for one in entry.attempts:
         failed = {**facts, "error": one.error, "reason": one.reason}
