@@ -19,6 +19,7 @@ import samples
 from pywats_bridge.cli import app
 from pywats_cfx import explorer
 
+COMMANDS = ("run", "check", "convert", "demo", "dead-letters", "ledger", "trace", "journal")
 RULES = """
 [[stations]]
 handle = "//Acme/*"
@@ -84,7 +85,7 @@ def test_the_version_is_that_of_the_distribution():
 def test_without_arguments_it_says_what_it_can_do():
     """All commands are named."""
     shown = call()
-    assert all(f" {name} " in shown.output for name in ("run", "check", "convert", "demo"))
+    assert all(f" {name} " in shown.output for name in COMMANDS)
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
