@@ -107,8 +107,9 @@ async def test_a_factory_that_is_ready(broker: RabbitMQ, wats: LocalWATS, tmp_pa
         f"ok    configuration {path}: valid",
         "ok    rules: 1 stations, 1 recipes and work orders",
     ]
-    assert lines[2].startswith(f"ok    WATS {wats.url}: answers, version ")
-    assert lines[3:] == [
+    assert lines[2] == f"ok    journal {tmp_path / 'pywats-bridge.journal'}: will be created"
+    assert lines[3].startswith(f"ok    WATS {wats.url}: answers, version ")
+    assert lines[4:] == [
         "ok    processes: all that the rules name are test operations in WATS",
         f"ok    broker {address}: {missing}",
     ]
@@ -133,7 +134,7 @@ async def test_a_factory_that_is_not(broker: RabbitMQ, wats: LocalWATS, tmp_path
     shown = await asyncio.to_thread(CliRunner().invoke, app, ["check", "-c", str(path)])
     assert shown.exit_code == 1
     marks = [line.split()[0] for line in shown.stdout.splitlines()]
-    assert marks == ["ok", "ok", "ok", "wrong", "wrong"]
+    assert marks == ["ok", "ok", "ok", "ok", "wrong", "wrong"]
     assert shown.stderr == ""
 
 
