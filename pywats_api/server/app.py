@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
@@ -15,8 +17,18 @@ from pywats_api.server.documents import Refused
 from pywats_api.server.gate import Gate
 from pywats_api.server.knobs import Knobs
 from pywats_api.server.processes import DEFAULT_PROCESSES, FAIL_CODES
-from pywats_api.server.requests import TooLarge, answer_gone, answer_refused, answer_too_large
+from pywats_api.server.requests import (
+    TooLarge,
+    answer_bad_query,
+    answer_gone,
+    answer_refused,
+    answer_too_large,
+)
 from pywats_api.server.state import State
+
+_ROUTERS = tuple(
+    module.router for module in (report_routes, asset_routes, production_routes, local_routes, pages)
+)
 
 
 def _utc_now() -> datetime:
@@ -52,16 +64,27 @@ def create_app(
         finally:
             await state.close()
 
-    app = FastAPI(title="Local WATS", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Local WATS", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wats = state
-    app.add_middleware(Gate, knobs=state.knobs, token=token)
+    app.add_middleware(Gate, knobs=state.knobs, token=token, routes=_fixed_parts())
     app.add_exception_handler(Refused, answer_refused)
+    app.add_exception_handler(RequestValidationError, answer_bad_query)
     app.add_exception_handler(TooLarge, answer_too_large)
     app.add_exception_handler(ClientDisconnect, answer_gone)
     app.add_exception_handler(Exception, _answer_failed)
-    for module in (report_routes, asset_routes, production_routes, local_routes, pages):
-        app.include_router(module.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     return app
+
+
+def _fixed_parts() -> list[str]:
+    """The paths of all routes, as far as they are the same in each request."""
+    return [
+        route.path.partition("/{")[0]
+        for router in _ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    ]
 
 
 async def _answer_failed(_: Request, __: Exception) -> JSONResponse:

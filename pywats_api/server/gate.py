@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -15,31 +15,14 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
-# Routes are matched in any case, as the real server does; values in a path keep theirs.
-_ROUTES = (
-    "/api/Report/Query/Header",
-    "/api/Report/WSJF",
-    "/api/App/Processes",
-    "/api/App/Version",
-    "/api/Asset/Types",
-    "/api/Asset/Message",
-    "/api/Asset/Log",
-    "/api/Asset",
-    "/api/Production/UnitVerification",
-    "/api/Production/SetUnitPhase",
-    "/api/Production/SetUnitProcess",
-    "/api/Production/Units",
-    "/api/Production/Unit",
-    "/api/internal/Production/GetUnit",
-    "/api/internal/Mes/GetUnitPhases",
-)
-
 
 class Gate:
     """ASGI middleware: lets a request through, fails it as the knobs say, or refuses its token."""
 
-    def __init__(self, app: _App, *, knobs: Knobs, token: str | None) -> None:
+    def __init__(self, app: _App, *, knobs: Knobs, token: str | None, routes: Iterable[str]) -> None:
         self._app = app
+        # Matched in any case, as the real server does; values in a path keep theirs. Longest first.
+        self._routes = sorted(set(routes), key=len, reverse=True)
         self._knobs = knobs
         self._token = token
 
@@ -48,7 +31,7 @@ class Gate:
         if scope["type"] != "http" or not scope["path"].lower().startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        scope["path"] = _canonical(scope["path"])
+        scope["path"] = self._canonical(scope["path"])
         if self._knobs.outage == "drop":
             await _drop(scope, receive)
             return
@@ -61,6 +44,13 @@ class Gate:
             await self._app(scope, receive, send)
         else:
             await self._fail(scope, receive, send)
+
+    def _canonical(self, path: str) -> str:
+        lower = path.lower()
+        for route in self._routes:
+            if lower == route.lower() or lower.startswith(f"{route.lower()}/"):
+                return route + path[len(route) :]
+        return path
 
     def _refusal(self, scope: _Scope) -> JSONResponse | None:
         knobs = self._knobs
@@ -93,14 +83,6 @@ class Gate:
             await _drop(scope, receive)
         else:
             await _error(self._knobs.error_status, "Failed on request of the test.")(scope, receive, send)
-
-
-def _canonical(path: str) -> str:
-    lower = path.lower()
-    for route in _ROUTES:
-        if lower == route.lower() or lower.startswith(f"{route.lower()}/"):
-            return route + path[len(route) :]
-    return path
 
 
 def _error(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:

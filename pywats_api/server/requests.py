@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -57,6 +58,17 @@ async def answer_refused(request: Request, error: Exception) -> JSONResponse:
     """400 with the reason."""
     state_of(request).refused += 1
     return JSONResponse({"Message": str(error)}, status_code=400)
+
+
+async def answer_bad_query(request: Request, error: Exception) -> JSONResponse:
+    """400 for a path or query that a route's signature does not allow, with the name of what is wrong."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for no other
+    first = error.errors()[0]
+    place, *name = first["loc"]
+    what = ".".join(map(str, name))
+    if first["type"] == "missing":
+        return await answer_refused(request, Refused(f"{what} is required in the {place}."))
+    return await answer_refused(request, Refused(f"{what}: {first['msg']}."))
 
 
 async def answer_too_large(_: Request, __: Exception) -> JSONResponse:
