@@ -20,9 +20,10 @@ UNITS = [f"SN-{number}" for number in range(5)]
 
 @pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 130)], ids=["one signal", "two signals"])
 async def test_what_was_acknowledged_is_delivered_after_the_end(
-    own_broker: RabbitMQ, tmp_path: Path, signals: int, code: int
+    own_broker: RabbitMQ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: int, code: int
 ) -> None:
     """Reports under way at SIGTERM are given back to the file within the limit, or at once at the second."""
+    monkeypatch.setenv("PYWATS_BRIDGE_JOURNAL__KIND", "sqlite")
     await log_in(own_broker)
     name = f"file-{signals}"
     limit = 0.5 if signals == 1 else 600
