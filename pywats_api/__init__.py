@@ -6,7 +6,19 @@
         await api.report.submit(report)
 """
 
-from pywats_api.asset import Asset, AssetLogEntry, AssetState, AssetType
+from pywats_api.asset import (
+    Asset,
+    AssetAlarmState,
+    AssetFile,
+    AssetLog,
+    AssetLogEntry,
+    AssetState,
+    AssetStatus,
+    AssetStatusCode,
+    AssetTag,
+    AssetType,
+    TagChange,
+)
 from pywats_api.client import AsyncWATS
 from pywats_api.errors import (
     AuthenticationError,
@@ -36,8 +48,14 @@ from pywats_api.unit_phases import UnitPhase, UnitPhaseFlag
 
 __all__ = [
     "Asset",
+    "AssetAlarmState",
+    "AssetFile",
+    "AssetLog",
     "AssetLogEntry",
     "AssetState",
+    "AssetStatus",
+    "AssetStatusCode",
+    "AssetTag",
     "AssetType",
     "AsyncWATS",
     "AuthenticationError",
@@ -58,6 +76,7 @@ __all__ = [
     "ServerError",
     "ServiceUnavailableError",
     "SubmittedReport",
+    "TagChange",
     "ThrottledError",
     "TimeoutError",
     "Unit",

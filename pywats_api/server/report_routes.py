@@ -41,8 +41,8 @@ async def submit(request: Request) -> Response:
 
     def take(connection: sqlite3.Connection) -> Taken:
         taken = state.reports.take(connection, report, body)
-        if taken.is_first and report.get("assets"):
-            state.assets.count_use(connection, report["assets"])
+        if report.get("assets"):
+            state.assets.count_report(connection, taken.uuid, report["assets"])
         return taken
 
     taken = await state.run(take)

@@ -35,20 +35,20 @@ async def test_update_keeps_what_it_does_not_change(api):
     asset.total_count = 99
     updated = await api.asset.update_asset(asset)
     assert (updated.location, updated.description, updated.total_count) == ("Lab", "old", 0)
-    assert updated.model_extra["firstSeenDate"] == asset.model_extra["firstSeenDate"]
+    assert updated.first_seen_date == asset.first_seen_date
 
 
 @pytest.mark.parametrize(
     ("serial", "type_id", "options"),
     [
         ("A", "00000000-0000-0000-0000-000000000000", {}),
-        ("", STATION, {}),
+        ("A" * 101, STATION, {}),
         ("A", STATION, {"parent_serial_number": "nobody"}),
         ("A", STATION, {"state": 9}),
     ],
 )
 async def test_impossible_asset_is_refused(api, serial, type_id, options):
-    """An asset without serial number, of an unknown type, state or parent is refused."""
+    """An asset with too long a serial number, of an unknown type, state or parent is refused."""
     with pytest.raises(ValidationError):
         await api.asset.create_asset(serial, type_id, **options)
 
