@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal, NamedTuple
 
 from pywats_api.server.documents import Refused
@@ -54,6 +55,11 @@ _FUNCTIONS = {
     "startswith": "substr({0}, 1, length(?)) = ?",
     "endswith": "(length(?) <= length({0}) AND substr({0}, length({0}) - length(?) + 1) = ?)",
     "contains": "instr({0}, ?) > 0",
+}
+# SQLite changes the case of ASCII letters only, so the literals beside it are treated the same way.
+_CASES = {
+    "tolower": ("lower", str.maketrans(ascii_uppercase, ascii_lowercase)),
+    "toupper": ("upper", str.maketrans(ascii_lowercase, ascii_uppercase)),
 }
 
 
@@ -173,6 +179,24 @@ class _Parser:
         return Condition(sql, (_unquoted(token.text),) * sql.count("?"))
 
     def _column(self) -> Column:
+        case = self._case()
+        if case is None:
+            return self._field()
+        column = self._field()
+        if column.kind != "text":
+            raise Refused(f"$filter: only texts have a case to change, not a {column.kind}.")
+        self._expect(")")
+        return Column(f"{case}({column.sql})")
+
+    def _case(self) -> str | None:
+        """Name of the SQL function, where a change of case begins here."""
+        name = self._peek().text
+        if name not in _CASES or not self._take(name):
+            return None
+        self._expect("(")
+        return _CASES[name][0]
+
+    def _field(self) -> Column:
         token = self._peek()
         if token.kind != "word":
             raise self._unexpected()
@@ -183,6 +207,14 @@ class _Parser:
         return column
 
     def _value(self, column: Column) -> Any:
+        name = self._peek().text
+        if self._case() is None:
+            return self._plain_value(column)
+        value = self._plain_value(column)
+        self._expect(")")
+        return value.translate(_CASES[name][1]) if isinstance(value, str) else value
+
+    def _plain_value(self, column: Column) -> Any:
         token = self._peek()
         value = _literal(token, column.kind)
         if value is None:
