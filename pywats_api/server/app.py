@@ -12,14 +12,24 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from pywats_api.server import asset_routes, local_routes, pages, production_routes, report_routes
+from pywats_api.server import (
+    asset_files,
+    asset_routes,
+    local_routes,
+    pages,
+    product_routes,
+    production_routes,
+    report_routes,
+)
 from pywats_api.server.documents import Refused
 from pywats_api.server.gate import Gate
 from pywats_api.server.knobs import Knobs
 from pywats_api.server.processes import DEFAULT_PROCESSES, FAIL_CODES
 from pywats_api.server.requests import (
+    Forbidden,
     TooLarge,
     answer_bad_query,
+    answer_forbidden,
     answer_gone,
     answer_refused,
     answer_too_large,
@@ -27,7 +37,16 @@ from pywats_api.server.requests import (
 from pywats_api.server.state import State
 
 _ROUTERS = tuple(
-    module.router for module in (report_routes, asset_routes, production_routes, local_routes, pages)
+    module.router
+    for module in (
+        report_routes,
+        asset_routes,
+        asset_files,
+        product_routes,
+        production_routes,
+        local_routes,
+        pages,
+    )
 )
 
 
@@ -69,6 +88,7 @@ def create_app(
     app.add_middleware(Gate, knobs=state.knobs, token=token, routes=_fixed_parts())
     app.add_exception_handler(Refused, answer_refused)
     app.add_exception_handler(RequestValidationError, answer_bad_query)
+    app.add_exception_handler(Forbidden, answer_forbidden)
     app.add_exception_handler(TooLarge, answer_too_large)
     app.add_exception_handler(ClientDisconnect, answer_gone)
     app.add_exception_handler(Exception, _answer_failed)

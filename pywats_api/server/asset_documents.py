@@ -7,7 +7,7 @@ from pywats_api.server.asset_fields import ASSET_TEXTS, MAX_TEXT
 _STATE = {"type": "integer", "minimum": 0, "maximum": 6}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 _MOMENT = {"type": "string", "format": "date-time"}
-_NUMBER = {"type": "number", "nullable": True}
+_NUMBER = {"type": ["number", "null"]}
 
 
 def parameter(name: str, schema: dict[str, Any], text: str, *, required: bool = False) -> dict[str, Any]:
@@ -50,10 +50,10 @@ ASSET = {
     "required": ["serialNumber", "typeId"],
     "properties": {
         **{name: {"type": "string", "maxLength": length} for name, length in ASSET_TEXTS.items()},
-        "assetId": {"type": "string", "nullable": True},
+        "assetId": {"type": ["string", "null"]},
         "typeId": {"type": "string", "format": "uuid"},
-        "parentAssetId": {"type": "string", "nullable": True},
-        "parentSerialNumber": {"type": "string", "nullable": True},
+        "parentAssetId": {"type": ["string", "null"]},
+        "parentSerialNumber": {"type": ["string", "null"]},
         "state": _STATE,
         "tags": {
             "type": "array",
@@ -75,13 +75,13 @@ ASSET_TYPE = {
     "properties": {
         "typeId": {"type": "string", "format": "uuid"},
         "typeName": {"type": "string", "minLength": 1, "maxLength": ASSET_TEXTS["assetName"]},
-        "runningCountLimit": {"type": "integer", "minimum": -1, "nullable": True},
-        "totalCountLimit": {"type": "integer", "minimum": -1, "nullable": True},
+        "runningCountLimit": {"type": ["integer", "null"], "minimum": -1},
+        "totalCountLimit": {"type": ["integer", "null"], "minimum": -1},
         "calibrationInterval": _NUMBER,
         "maintenanceInterval": _NUMBER,
         "warningThreshold": _NUMBER,
         "alarmThreshold": _NUMBER,
-        "icon": {"type": "string", "nullable": True},
+        "icon": {"type": ["string", "null"]},
     },
 }
 MESSAGE = {
