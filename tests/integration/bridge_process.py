@@ -16,7 +16,9 @@ PASSWORD = "br0ker-word"
 SECONDS = 60.0
 
 
-def configuration(folder: Path, *, wats: str, port: int, unique: str, stop_timeout: float = 5) -> Path:
+def configuration(
+    folder: Path, *, wats: str, port: int, unique: str, stop_timeout: float = 5, journal: str = "sqlite"
+) -> Path:
     """Write a configuration with its secrets in files beside it."""
     (folder / "token").write_text(TOKEN)
     (folder / "password").write_text(PASSWORD)
@@ -38,6 +40,9 @@ queue = "bridge-{unique}"
 exchange = "cfx-{unique}"
 reconnect_initial_delay = 0.1
 reconnect_max_delay = 0.3
+
+[journal]
+kind = "{journal}"
 
 [delivery]
 initial_delay = 0.05

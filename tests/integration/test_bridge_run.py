@@ -84,9 +84,9 @@ async def test_a_report_arrives_and_the_end_is_in_order(
 async def test_what_is_not_delivered_goes_back_to_the_queue(
     own_broker: RabbitMQ, wats: LocalWATS, tmp_path: Path
 ) -> None:
-    """WATS is away when the end comes: nothing is acknowledged, and the next start delivers all of it."""
+    """With a journal in memory nothing is acknowledged while WATS is away; the next start delivers it all."""
     await log_in(own_broker)
-    config = configuration(tmp_path, wats=wats.url, port=own_broker.port, unique="back")
+    config = configuration(tmp_path, wats=wats.url, port=own_broker.port, unique="back", journal="memory")
     bodies = [units_tested(f"SN-{number}") for number in range(5)]
     wats.knobs.outage = "unavailable"
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
@@ -112,7 +112,9 @@ async def test_what_is_not_delivered_goes_back_to_the_queue(
 async def test_what_is_under_way_is_finished(own_broker: RabbitMQ, wats: LocalWATS, tmp_path: Path) -> None:
     """A report that is being sent when the end is asked for is in WATS and acknowledged, or neither."""
     await log_in(own_broker)
-    config = configuration(tmp_path, wats=wats.url, port=own_broker.port, unique="finish", stop_timeout=30)
+    config = configuration(
+        tmp_path, wats=wats.url, port=own_broker.port, unique="finish", stop_timeout=30, journal="memory"
+    )
     wats.knobs.latency = 600
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
         await bridge.logged("transport can receive")
@@ -129,7 +131,9 @@ async def test_what_is_under_way_is_finished(own_broker: RabbitMQ, wats: LocalWA
 async def test_a_second_signal_leaves_at_once(own_broker: RabbitMQ, wats: LocalWATS, tmp_path: Path) -> None:
     """Though a report is under way and the end could take ten minutes; its message is in the queue again."""
     await log_in(own_broker)
-    config = configuration(tmp_path, wats=wats.url, port=own_broker.port, unique="twice", stop_timeout=600)
+    config = configuration(
+        tmp_path, wats=wats.url, port=own_broker.port, unique="twice", stop_timeout=600, journal="memory"
+    )
     wats.knobs.latency = 600
     async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
         await bridge.logged("transport can receive")
@@ -139,7 +143,7 @@ async def test_a_second_signal_leaves_at_once(own_broker: RabbitMQ, wats: LocalW
         await bridge.logged("finishing what is in flight")
         bridge.signal(signal.SIGTERM)
         assert await bridge.ended() == 130
-        await machine.until_depth("bridge-twice", lambda depth: depth == 1)
+        await machine.until_depth("bridge-twice", lambda depth: depth >= 1)
     assert "leaving at once" in bridge.lines[-1], bridge.lines
     assert not [line for line in bridge.lines if json.loads(line)["level"] == "error"]
     no_secret_in(bridge.lines)
