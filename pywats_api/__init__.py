@@ -39,10 +39,15 @@ from pywats_api.errors import (
     WatsApiError,
 )
 from pywats_api.process import Process
+from pywats_api.product_bom import Bom, BomItem
+from pywats_api.product_box_build import BoxBuildSubunit, BoxBuildTemplate
+from pywats_api.product_records import Product, ProductGroup, ProductRevision, ProductState, ProductView
 from pywats_api.production import ProcessVerification, Unit, UnitVerification
 from pywats_api.report import ReportHeader, SubmittedReport
+from pywats_api.results import Failure, Result, Success
 from pywats_api.retry import RetryConfig
 from pywats_api.sync import pyWATS
+from pywats_api.tags import Setting
 from pywats_api.throttle import RateLimiter
 from pywats_api.unit_phases import UnitPhase, UnitPhaseFlag
 
@@ -60,22 +65,35 @@ __all__ = [
     "AsyncWATS",
     "AuthenticationError",
     "AuthorizationError",
+    "Bom",
+    "BomItem",
+    "BoxBuildSubunit",
+    "BoxBuildTemplate",
     "ConflictError",
     "ConnectionError",
     "EmptyResponseError",
     "ErrorMode",
+    "Failure",
     "InvalidResponseError",
     "NotFoundError",
     "PayloadTooLargeError",
     "Process",
     "ProcessVerification",
+    "Product",
+    "ProductGroup",
+    "ProductRevision",
+    "ProductState",
+    "ProductView",
     "PyWATSError",
     "RateLimiter",
     "ReportHeader",
+    "Result",
     "RetryConfig",
     "ServerError",
     "ServiceUnavailableError",
+    "Setting",
     "SubmittedReport",
+    "Success",
     "TagChange",
     "ThrottledError",
     "TimeoutError",

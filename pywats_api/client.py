@@ -14,6 +14,7 @@ from pywats_api.asset import AssetDomain
 from pywats_api.connection import Connection
 from pywats_api.errors import ErrorMode
 from pywats_api.process import ProcessDomain
+from pywats_api.product import ProductDomain
 from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
 from pywats_api.retry import RetryConfig
@@ -29,6 +30,7 @@ class AsyncWATS:
         report: submit, fetch and look up reports.
         process: the operations the account knows.
         asset: stations, fixtures, instruments and their log.
+        product: what is made: revisions, bills of materials, box-build templates.
         production: units, their phases, and whether they passed what they should have.
         app: the server itself.
     """
@@ -84,6 +86,7 @@ class AsyncWATS:
         self.report = ReportDomain(self._connection)
         self.process = ProcessDomain(self._connection, refresh_interval=process_refresh_interval, clock=clock)
         self.asset = AssetDomain(self._connection)
+        self.product = ProductDomain(self._connection)
         self.production = ProductionDomain(self._connection, self.process)
         self.app = AppDomain(self._connection)
 

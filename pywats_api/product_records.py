@@ -24,6 +24,7 @@ def _or_empty(value: Any) -> Any:
     return [] if value is None else value
 
 
+_State = Annotated[ProductState | int | None, Field(union_mode="left_to_right")]
 _Settings = Annotated[list[Setting], BeforeValidator(_or_empty)]
 
 
@@ -36,7 +37,7 @@ class ProductRevision(Record):
     revision: str
     name: str | None = None
     description: str | None = None
-    state: ProductState | int | None = None
+    state: _State = None
     xml_data: str | None = None
     tags: _Settings = Field(default_factory=list)
     effective_date: datetime | None = None
@@ -52,7 +53,7 @@ class ProductView(Record):
     description: str | None = None
     category: str | None = None
     non_serial: bool | None = None
-    state: ProductState | int | None = None
+    state: _State = None
     product_group: str | None = None
 
 
@@ -65,7 +66,7 @@ class Product(Record):
     description: str | None = None
     revision: str | None = None
     non_serial: bool | None = None
-    state: ProductState | int | None = None
+    state: _State = None
     xml_data: str | None = None
     product_category_id: str | None = None
     product_category_name: str | None = None

@@ -1,6 +1,7 @@
 """The synchronous face of the client: the same calls, run on an event loop in a thread of its own."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -11,6 +12,9 @@ from pywats_api.app import AppDomain
 from pywats_api.asset import AssetDomain
 from pywats_api.client import AsyncWATS
 from pywats_api.process import ProcessDomain
+from pywats_api.product import ProductDomain
+from pywats_api.product_box_build import BoxBuildSubunit, BoxBuildTemplate
+from pywats_api.product_records import Product, ProductView
 from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
 
@@ -140,6 +144,115 @@ class SyncAssetDomain(_SyncDomain[AssetDomain]):
     delete_files = _blocking(AssetDomain.delete_files)
 
 
+class SyncBoxBuildTemplate:
+    """`BoxBuildTemplate`, blocking. Use it in a ``with`` to have the changes saved at its end."""
+
+    def __init__(self, template: BoxBuildTemplate, thread: LoopThread) -> None:
+        self._template = template
+        self._thread = thread
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.save()
+
+    @property
+    def part_number(self) -> str:
+        """Of the product that is put together."""
+        return self._template.part_number
+
+    @property
+    def revision(self) -> str:
+        """Of the product that is put together."""
+        return self._template.revision
+
+    @property
+    def subunits(self) -> list[BoxBuildSubunit]:
+        """The units needed, changes that are not sent yet included."""
+        return self._template.subunits
+
+    def add_subunit(self, *args: Any, **kwargs: Any) -> Self:
+        """Say that a unit is needed, as `BoxBuildTemplate.add_subunit` does."""
+        self._template.add_subunit(*args, **kwargs)
+        return self
+
+    def update_subunit(self, *args: Any, **kwargs: Any) -> Self:
+        """Change a line, as `BoxBuildTemplate.update_subunit` does."""
+        self._template.update_subunit(*args, **kwargs)
+        return self
+
+    def remove_subunit(self, *args: Any, **kwargs: Any) -> Self:
+        """Say that a unit is needed no more, as `BoxBuildTemplate.remove_subunit` does."""
+        self._template.remove_subunit(*args, **kwargs)
+        return self
+
+    def save(self) -> Self:
+        """Send the changes, as `BoxBuildTemplate.save` does."""
+        self._thread.run(self._template.save())
+        return self
+
+
+def _blocking_template(
+    method: Callable[[ProductDomain, str, str], Coroutine[Any, Any, BoxBuildTemplate]],
+) -> Callable[[_SyncDomain[ProductDomain], str, str], SyncBoxBuildTemplate]:
+    """The blocking twin of a method that gives a template: what it gives is blocking too."""
+    inner = _blocking(method)
+
+    @functools.wraps(method)
+    def call(self: _SyncDomain[ProductDomain], /, part_number: str, revision: str) -> SyncBoxBuildTemplate:
+        return SyncBoxBuildTemplate(inner(self, part_number, revision), self._thread)
+
+    return call
+
+
+class SyncProductDomain(_SyncDomain[ProductDomain]):
+    """``api.product``, blocking."""
+
+    get_products = _blocking(ProductDomain.get_products)
+    get_products_full = _blocking(ProductDomain.get_products_full)
+    get_active_products = _blocking(ProductDomain.get_active_products)
+    get_product = _blocking(ProductDomain.get_product)
+    get_product_full = _blocking(ProductDomain.get_product_full)
+    get_products_batch = _blocking(ProductDomain.get_products_batch)
+    create_product = _blocking(ProductDomain.create_product)
+    update_product = _blocking(ProductDomain.update_product)
+    bulk_save_products = _blocking(ProductDomain.bulk_save_products)
+    get_revision = _blocking(ProductDomain.get_revision)
+    get_revisions = _blocking(ProductDomain.get_revisions)
+    get_revisions_batch = _blocking(ProductDomain.get_revisions_batch)
+    create_revision = _blocking(ProductDomain.create_revision)
+    update_revision = _blocking(ProductDomain.update_revision)
+    bulk_save_revisions = _blocking(ProductDomain.bulk_save_revisions)
+    get_bom = _blocking(ProductDomain.get_bom)
+    get_bom_items = _blocking(ProductDomain.get_bom_items)
+    update_bom = _blocking(ProductDomain.update_bom)
+    upload_bom = _blocking(ProductDomain.upload_bom)
+    upload_bom_from_dict = _blocking(ProductDomain.upload_bom_from_dict)
+    get_box_build_subunits = _blocking(ProductDomain.get_box_build_subunits)
+    get_groups = _blocking(ProductDomain.get_groups)
+    get_product_groups = _blocking(ProductDomain.get_product_groups)
+    get_groups_for_product = _blocking(ProductDomain.get_groups_for_product)
+    add_to_group = _blocking(ProductDomain.add_to_group)
+    get_product_tags = _blocking(ProductDomain.get_product_tags)
+    set_product_tags = _blocking(ProductDomain.set_product_tags)
+    add_product_tag = _blocking(ProductDomain.add_product_tag)
+    get_revision_tags = _blocking(ProductDomain.get_revision_tags)
+    set_revision_tags = _blocking(ProductDomain.set_revision_tags)
+    add_revision_tag = _blocking(ProductDomain.add_revision_tag)
+    get_vendors = _blocking(ProductDomain.get_vendors)
+    save_vendor = _blocking(ProductDomain.save_vendor)
+    delete_vendor = _blocking(ProductDomain.delete_vendor)
+
+    get_box_build_template = _blocking_template(ProductDomain.get_box_build_template)
+    get_box_build = _blocking_template(ProductDomain.get_box_build)
+
+    def is_active(self, product: Product | ProductView) -> bool:
+        """Whether a product may be used; asks nobody."""
+        return self._domain.is_active(product)
+
+
 class SyncProductionDomain(_SyncDomain[ProductionDomain]):
     """``api.production``, blocking."""
 
@@ -177,6 +290,7 @@ class pyWATS:  # noqa: N801  # the name users know
         self.report = SyncReportDomain(self._api.report, self._thread)
         self.process = SyncProcessDomain(self._api.process, self._thread)
         self.asset = SyncAssetDomain(self._api.asset, self._thread)
+        self.product = SyncProductDomain(self._api.product, self._thread)
         self.production = SyncProductionDomain(self._api.production, self._thread)
         self.app = SyncAppDomain(self._api.app, self._thread)
 

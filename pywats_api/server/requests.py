@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -19,6 +20,19 @@ _R = TypeVar("_R")
 
 class TooLarge(Exception):  # noqa: N818  # the sender's doing, not an error of the server
     """The server answers 413."""
+
+
+class Forbidden(Exception):  # noqa: N818  # the sender's doing, not an error of the server
+    """The server answers 403."""
+
+
+def _from_own_pages(request: Request) -> None:
+    if request.headers.get("referer", "").rstrip("/") != str(request.base_url).rstrip("/"):
+        raise Forbidden
+
+
+# For routes below /api/internal: the server's own address has to be the Referer.
+INTERNAL = Depends(_from_own_pages)
 
 
 async def read_body(request: Request) -> bytes:
@@ -76,6 +90,11 @@ async def answer_too_large(_: Request, __: Exception) -> JSONResponse:
     return JSONResponse(
         {"Message": f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB."}, status_code=413
     )
+
+
+async def answer_forbidden(_: Request, __: Exception) -> JSONResponse:
+    """403: what is internal is for the server's own pages."""
+    return JSONResponse({"Message": "Forbidden."}, status_code=403)
 
 
 def not_found(what: str) -> JSONResponse:

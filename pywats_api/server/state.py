@@ -11,6 +11,8 @@ from starlette.requests import Request
 from pywats_api.server.asset_store import AssetStore
 from pywats_api.server.database import Database
 from pywats_api.server.knobs import Knobs
+from pywats_api.server.product_box_build import BoxBuildStore
+from pywats_api.server.product_store import ProductStore
 from pywats_api.server.production_store import ProductionStore
 from pywats_api.server.report_store import ReportStore
 
@@ -36,6 +38,8 @@ class State:
         self.refused = 0
         self.reports = ReportStore(now)
         self.assets = AssetStore(now)
+        self.products = ProductStore()
+        self.box_builds = BoxBuildStore(self.products)
         self.production = ProductionStore(self.processes)
         self._database = Database(db_path)
 
@@ -43,6 +47,8 @@ class State:
         """Open the database."""
         await self._database.open()
         await self.run(self.assets.prepare)
+        await self.run(self.products.prepare)
+        await self.run(self.box_builds.prepare)
         await self.run(self.production.prepare)
 
     async def close(self) -> None:

@@ -10,12 +10,14 @@ from pywats_api import NotFoundError, pyWATS
 from pywats_api.app import AppDomain
 from pywats_api.asset import AssetDomain
 from pywats_api.process import ProcessDomain
+from pywats_api.product import ProductDomain
 from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
 from pywats_api.sync import (
     SyncAppDomain,
     SyncAssetDomain,
     SyncProcessDomain,
+    SyncProductDomain,
     SyncProductionDomain,
     SyncReportDomain,
 )
@@ -26,6 +28,7 @@ PAIRS = [
     (AppDomain, SyncAppDomain),
     (AssetDomain, SyncAssetDomain),
     (ProcessDomain, SyncProcessDomain),
+    (ProductDomain, SyncProductDomain),
     (ProductionDomain, SyncProductionDomain),
     (ReportDomain, SyncReportDomain),
 ]
