@@ -128,9 +128,24 @@ def report_start(report_id: str) -> str:
     return _key("report-start", report_id)
 
 
-def asset_message_tried(event_id: str) -> str:
-    """A message to an asset's log that may have been sent."""
-    return _key("asset-message-tried", event_id)
+def asset_entry(event_id: str, kind: str) -> str:
+    """An entry in an asset's log that may have been made, or was."""
+    return _key("asset-entry", event_id, kind)
+
+
+def asset_state_said(handle: str, part: str) -> str:
+    """The state that a station, or a part of it, said it was in last."""
+    return _key("asset-state-said", handle, part)
+
+
+def asset_state_set(serial_number: str) -> str:
+    """The state that we gave an asset last."""
+    return _key("asset-state-set", serial_number)
+
+
+def faults_logged(serial_number: str) -> str:
+    """When faults were written into an asset's log lately."""
+    return _key("faults-logged", serial_number)
 
 
 def _place(position: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from handlers.free_data import free_data
 from handlers.names import Siblings, report_text
-from handlers.rules import ReportRules
+from handlers.report_rules import ReportRules
 from pywats_api.wsjf import Attachment, Step, StepStatus
 from pywats_events.payloads import FeatureMeasurement, Quantity
 

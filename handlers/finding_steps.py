@@ -8,7 +8,7 @@ from typing import Any, Final
 from handlers.free_data import free_data
 from handlers.names import Siblings, report_text, short
 from handlers.pictures import Album
-from handlers.rules import ReportRules
+from handlers.report_rules import ReportRules
 from handlers.verdicts import meas_status, takes_back
 from pywats_api.wsjf import AdditionalData, Attachment, BooleanMeas, Step, StepStatus
 from pywats_events.payloads import Defect, Symptom

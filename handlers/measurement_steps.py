@@ -10,7 +10,7 @@ from typing import Any, Final
 from handlers.free_data import free_data
 from handlers.limits import Limits, limits_of, number_text
 from handlers.names import report_text, short
-from handlers.rules import ReportRules
+from handlers.report_rules import ReportRules
 from handlers.verdicts import LETTERS, meas_status, unreadable
 from pywats_api.wsjf import (
     BooleanMeas,

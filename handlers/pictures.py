@@ -7,7 +7,7 @@ import binascii
 from typing import Final
 
 from handlers.names import short
-from handlers.rules import ImageRules
+from handlers.report_rules import ImageRules
 from pywats_api.wsjf import Attachment
 from pywats_events.payloads import Picture
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.names import short
+from handlers.report_rules import ReportRules
 from handlers.report_steps import moment
-from handlers.rules import ReportRules
 from handlers.serials import Serial
 from handlers.unit_context import Known, Recipe
 from pywats_api.wsjf import MiscInfo

@@ -13,7 +13,7 @@ from handlers.free_data import free_data
 from handlers.measurement_steps import letter_of, measurement_step
 from handlers.names import Siblings, report_text, short, stable_id
 from handlers.pictures import Album
-from handlers.rules import ReportRules
+from handlers.report_rules import ReportRules
 from handlers.verdicts import (
     LETTERS,
     WORDS,

@@ -94,7 +94,19 @@ class _DryWATS:
     async def get_asset_types(self, filter_str: str, /, *, top: int) -> Sequence[AssetType]:  # noqa: ARG002
         return []
 
-    async def create_asset(self, serial_number: str, type_id: str, /, *, location: str) -> Asset:
+    async def get_asset(self, *, serial_number: str) -> Asset:
+        return Asset(serial_number=serial_number)
+
+    async def create_asset(
+        self,
+        serial_number: str,
+        type_id: str,
+        /,
+        *,
+        asset_name: str | None,  # noqa: ARG002
+        location: str | None,
+        parent_serial_number: str | None,  # noqa: ARG002
+    ) -> Asset:
         raise PermanentError(f"asset {serial_number} ({type_id}, {location}) is made only when it is needed")
 
 

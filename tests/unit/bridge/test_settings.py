@@ -139,7 +139,7 @@ def test_rules_alone_are_those_of_the_environment_too(tmp_path, monkeypatch):
         ("CFX__AMQP__QUEUE_ARGUMENTS", '{"x-a": 1}', "cfx.amqp.queue_arguments", {"x-a": 1}),
         ("DELIVERY__MAX_RETRIES", "2", "delivery.max_retries", 2),
         ("REPORT__VERDICT", "station", "rules.report.verdict", "station"),
-        ("FAULTS__IGNORED_SEVERITIES", "[]", "rules.faults.ignored_severities", ()),
+        ("FAULTS__CODES", '{"W1*": "ticket"}', "rules.faults.codes", {"W1*": "ticket"}),
         ("PROCESS_BY_METHOD", '{"ICT": 31}', "rules.process_by_method", {"ICT": 31}),
     ],
 )
@@ -248,7 +248,7 @@ def test_a_mistake_in_the_environment_is_one_line_too(monkeypatch, variable, val
         ({"report.verdict": "best"}, "report.verdict: Input should be 'worst' or 'station'"),
         ({"report.verdic": "worst"}, "report.verdic: no such key; did you mean verdict?"),
         ({"report.composed_serial": "x"}, "report.composed_serial: "),
-        ({"faults.create_assets": True}, "faults: create_assets needs asset_type"),
+        ({"assets.create": True}, "assets: create needs station_type"),
         ({"wats.token_file": "t"}, "wats.token_file: token is given too: give one of them"),
     ],
 )  # fmt: skip

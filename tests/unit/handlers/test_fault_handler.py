@@ -82,9 +82,42 @@ async def test_ignored_severities(api, severity):
 
 async def test_severities_are_configurable(api):
     """A site decides which severities it wants to see."""
-    made, _ = await handler(api, faults={"ignored_severities": ["Warning"]})
-    assert "ignored_severities" in (await made.handle(fault())).rule
+    made, _ = await handler(api, faults={"severities": {"Warning": "nothing"}})
+    assert "faults.severities" in (await made.handle(fault())).rule
     assert isinstance(await made.handle(fault(severity="Information")), Done)
+
+
+async def test_a_code_outweighs_its_severity(api):
+    """One code may be worth a line although its severity is not, and the other way round."""
+    made, _ = await handler(api, faults={"codes": {"W1*": "nothing", "I-*": "log"}})
+    assert isinstance(await made.handle(fault()), Dropped)
+    assert isinstance(await made.handle(fault(severity="Information", fault_code="I-7")), Done)
+
+
+async def test_a_machine_that_stutters(api):
+    """Of more faults in an hour than are wanted the rest is dropped; a repeat of one takes no room."""
+    made, _ = await handler(api, faults={"per_hour": 2})
+    first, *_, third = [fault(f"e-00000000000{number}") for number in range(3)]
+    for one in (first, fault("e-000000000001"), first):
+        assert isinstance(await made.handle(one), Done)
+    assert "more than 2 faults" in (await made.handle(third)).rule
+    assert len(await messages(api)) == 2
+
+
+async def test_somebody_has_seen_a_fault(api):
+    """That a fault was acknowledged is a line with the same occurrence; or none, as configured."""
+    seen = event(
+        EventType.ASSET_FAULT_ACKNOWLEDGED,
+        {"asset_id": ICT, "occurrence_id": "8fc78f91", "operator": {"id": "B-7"}},
+        event_id="seen-000001",
+        time=NOON + timedelta(seconds=40),
+    )
+    made, _ = await handler(api, fault())
+    await made.handle(seen)
+    (line,) = await messages(api)
+    assert line.startswith("Fault W12 acknowledged after 0:00:40 by B-7 [8fc78f91] ")
+    made, _ = await handler(api, fault(), register=False, faults={"acknowledged": False})
+    assert "faults.acknowledged" in (await made.handle(seen)).rule
 
 
 async def test_a_description_in_another_language(api):
@@ -98,13 +131,13 @@ async def test_an_asset_that_nobody_registered(api):
     """By default an unknown asset is left unknown, and the rule says which."""
     made, _ = await handler(api, register=False)
     dropped = await made.handle(fault())
-    assert dropped == Dropped('asset "ICT01" is not registered in WATS (create_assets is off)')
+    assert dropped == Dropped('asset "ICT01" is not registered in WATS (assets.create is off)')
 
 
 async def test_an_asset_is_registered_by_option(api):
     """Who wants it has stations registered when they first fail."""
     (kind, *_) = await api.asset.get_asset_types()
-    made, _ = await handler(api, register=False, faults={"create_assets": True, "asset_type": kind.type_name})
+    made, _ = await handler(api, register=False, assets={"create": True, "station_type": kind.type_name})
     await made.handle(fault())
     assert len(await messages(api)) == 1
     assert (await api.asset.get_asset_by_serial(ASSET)).location == "L1"
@@ -112,9 +145,9 @@ async def test_an_asset_is_registered_by_option(api):
 
 async def test_an_unknown_asset_type(api):
     """A wrong type is told with the place where it stands."""
-    faults = {"create_assets": True, "asset_type": "Nonsense"}
-    made, _ = await handler(api, register=False, faults=faults)
-    with pytest.raises(PermanentError, match=r'no asset type "Nonsense"; see faults.asset_type'):
+    assets = {"create": True, "station_type": "Nonsense"}
+    made, _ = await handler(api, register=False, assets=assets)
+    with pytest.raises(PermanentError, match=r'no asset type "Nonsense"; see assets.station_type'):
         await made.handle(fault())
 
 
@@ -136,7 +169,7 @@ async def test_a_message_that_never_arrived_is_sent(wats, api):
     wats.knobs.outage = "drop"
     with pytest.raises(DestinationUnavailable):
         await made.handle(fault())
-    assert await journal.recall([keys.asset_message_tried(fault().id)])
+    assert await journal.recall([keys.asset_entry(fault().id, "line")])
     wats.knobs.reset()
     await made.handle(fault())
     assert len(await messages(api)) == 1

@@ -182,7 +182,7 @@ def test_names_of_unknown_stations(handle, machine, line):
         ({"report": {"composed_serial": "{unit_id}"}}, "composed_serial", "{position}"),
         ({"report": {"composed_serial": "{unit}-{position}"}}, "composed_serial", "{unit_id}"),
         ({"report": {"verdict": "best"}}, "verdict", "'worst' or 'station'"),
-        ({"faults": {"create_assets": True}}, "faults", "asset_type"),
+        ({"assets": {"create": True}}, "assets", "station_type"),
     ],
 )
 def test_mistakes_are_told(wrong, where, why):
