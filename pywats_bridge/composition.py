@@ -195,25 +195,29 @@ def transports_of(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> t
     return tuple(transports)
 
 
-def journal_of(settings: JournalSettings) -> Journal:
+def journal_of(settings: JournalSettings, *, is_kept: bool = True) -> Journal:
     """Make the journal of a configuration; it is not opened.
+
+    Args:
+        settings: which, and how.
+        is_kept: remove by itself what is done; not for who only looks for a moment.
 
     Raises:
         ConfigurationError: it can't be had.
     """
     if settings.kind == "postgres":
-        return postgres_of(settings)
+        return postgres_of(settings, is_kept=is_kept)
     if settings.kind == "memory":
         return MemoryJournal()
     return SQLiteJournal(
         settings.path,
         max_bytes=settings.max_bytes,
         keep_free=settings.keep_free,
-        retention=settings.retention,
+        retention=settings.retention if is_kept else None,
     )
 
 
-def postgres_of(settings: JournalSettings) -> PostgresJournal:
+def postgres_of(settings: JournalSettings, *, is_kept: bool = True) -> PostgresJournal:
     """Make the journal in PostgreSQL; raises as ``journal_of``."""
     try:
         from pywats_events.journal.postgres import PostgresJournal  # noqa: PLC0415  # an extra that not all need
@@ -222,6 +226,6 @@ def postgres_of(settings: JournalSettings) -> PostgresJournal:
         raise ConfigurationError([f"journal.kind: {why}"]) from None
     try:
         url = settings.url.get_secret_value() if settings.url else ""
-        return PostgresJournal(url, retention=settings.retention)
+        return PostgresJournal(url, retention=settings.retention if is_kept else None)
     except JournalError as error:
         raise ConfigurationError([f"journal.url: {error}"]) from None

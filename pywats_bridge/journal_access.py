@@ -108,7 +108,7 @@ async def opened(config: Path) -> AsyncIterator[JournalAccess]:
         case "postgres":
             from pywats_bridge.composition import journal_of  # noqa: PLC0415  # the brokers' libraries are not quick
 
-            journal = journal_of(settings)
+            journal = journal_of(settings, is_kept=False)
     await journal.open()
     try:
         yield JournalAccess(settings, journal)

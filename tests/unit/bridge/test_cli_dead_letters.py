@@ -324,6 +324,15 @@ def test_no_journal_is_one_line(tmp_path, text, code, said):
     assert [path.name for path in tmp_path.iterdir()] == ["bridge.toml"]
 
 
+def test_a_configuration_without_a_journal_means_the_file_beside_it(tmp_path, monkeypatch):
+    """Not one in the folder that the command was started in."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    done = look(configured(tmp_path, 'log_level = "info"\n'), "dead-letters", "list")
+    assert done.code == 1
+    assert done.err.startswith(f"journal {tmp_path / 'pywats-bridge.journal'}: there is none yet")
+
+
 def test_a_journal_of_another_version_is_left_alone(config):
     """Who looks does not bring it up to date."""
     with sqlite3.connect(config.parent / "bridge.journal") as file:
