@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from pywats_api.server import (
     asset_files,
+    asset_pages,
     asset_routes,
     local_routes,
     pages,
@@ -46,6 +47,7 @@ _ROUTERS = tuple(
         production_routes,
         local_routes,
         pages,
+        asset_pages,
     )
 )
 

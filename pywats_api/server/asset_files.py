@@ -10,13 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from pywats_api.server import asset_documents as documents
 from pywats_api.server.documents import Refused, parse_json
-from pywats_api.server.requests import not_found, read_body
+from pywats_api.server.requests import INTERNAL, not_found, read_body
 from pywats_api.server.state import state_of
 
 _MAX_NAME = 255
 _BYTES = "application/octet-stream"
 
-router = APIRouter()
+router = APIRouter(dependencies=[INTERNAL])
 
 
 @router.post(
@@ -30,8 +30,8 @@ router = APIRouter()
 )
 async def upload(request: Request) -> Response:
     """Keep a file, in place of one with the same name."""
-    name = _file_name(request)
     content = await read_body(request)
+    name = _file_name(request)
 
     def keep(connection: sqlite3.Connection, asset: dict[str, Any]) -> Response:
         connection.execute(
@@ -109,9 +109,7 @@ def files_of(connection: sqlite3.Connection, asset_id: str) -> list[dict[str, An
 async def _with_owner(
     request: Request, asset_id: str | None, work: Callable[[sqlite3.Connection, dict[str, Any]], Response]
 ) -> Response:
-    """Do `work` with the asset; internal routes are for the server's own pages, so these are the Referer."""
-    if request.headers.get("referer", "").rstrip("/") != str(request.base_url).rstrip("/"):
-        return JSONResponse({"Message": "Forbidden."}, status_code=403)
+    """Do `work` with the asset that owns the files; 404 if there is none."""
     if not asset_id:
         raise Refused("assetId: required in the query.")
     state = state_of(request)

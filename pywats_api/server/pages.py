@@ -47,13 +47,14 @@ async def list_page(request: Request) -> Response:
     lines = "".join(_list_row(as_received(row), names) for row in rows)
     older = f'<p><a href="/?skip={skip + _PER_PAGE}">older</a></p>' if len(rows) == _PER_PAGE else ""
     body = (
+        '<p><a href="/assets">Assets</a></p>'
         f"<p>{counts['stored']} reports, {counts['quarantined']} of them in quarantine; received"
         f" {counts['received']} times, {counts['overwrites']} times over another id.</p>"
         "<table><tr><th>Received (UTC)</th><th>Result</th><th>Serial number</th><th>Part number</th>"
         "<th>Operation</th><th>Station</th><th>Start</th><th>Times received</th><th></th></tr>"
         f"{lines}</table>{older}"
     )
-    return _page("Reports received", body if rows else body + "<p>Nothing was received yet.</p>")
+    return page_of("Reports received", body if rows else body + "<p>Nothing was received yet.</p>")
 
 
 @router.get("/reports/{report_id}")
@@ -64,7 +65,7 @@ async def report_page(request: Request, report_id: str) -> Response:
         lambda connection: state.reports.get(connection, report_id.lower(), also_quarantined=True)
     )
     if row is None:
-        return _page("No such report", '<p><a href="/">All reports</a></p>', status=404)
+        return page_of("No such report", '<p><a href="/">All reports</a></p>', status=404)
     received = as_received(row)
     report = received["body"]
     facts = {
@@ -78,7 +79,7 @@ async def report_page(request: Request, report_id: str) -> Response:
     }
     if received["quarantined"]:
         facts["Quarantined"] = received["quarantined"]
-    listing = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts.items())
+    listing = "".join(f"<dt>{shown(name)}</dt><dd>{shown(value)}</dd>" for name, value in facts.items())
     steps = "".join(_step_rows(report["root"])) if report.get("root") else ""
     tree = (
         "<table><tr><th>Step</th><th>Status</th><th>Value</th><th>Limits</th><th>Text</th></tr>"
@@ -87,8 +88,8 @@ async def report_page(request: Request, report_id: str) -> Response:
         else ""
     )
     rest = {name: value for name, value in report.items() if name != "root" and value not in (None, [], {})}
-    raw = f"<h2>Members</h2><pre>{_text(json.dumps(rest, indent=1, ensure_ascii=False))}</pre>"
-    return _page(
+    raw = f"<h2>Members</h2><pre>{shown(json.dumps(rest, indent=1, ensure_ascii=False))}</pre>"
+    return page_of(
         f"Report of {report['sn']}", f'<p><a href="/">All reports</a></p><dl>{listing}</dl>{tree}{raw}'
     )
 
@@ -97,15 +98,15 @@ def _list_row(received: Mapping[str, Any], process_names: Mapping[int, str]) -> 
     report = received["body"]
     result = report["result"]
     cells = [
-        f"<td>{_text(received['receivedAt'][:19].replace('T', ' '))}</td>",
-        f'<td class="{_text(result)}">{_text("Repair" if report["type"] == "R" else _WORDS[result])}</td>',
-        f'<td><a href="/reports/{_text(received["uuid"])}">{_text(report["sn"])}</a></td>',
-        f"<td>{_text(report['pn'])} {_text(report['rev'])}</td>",
-        f"<td>{_text(process_names.get(report['processCode'], report['processCode']))}</td>",
-        f"<td>{_text(report['machineName'])}</td>",
-        f"<td>{_text(report['start'].replace('T', ' '))}</td>",
-        f'<td class="number">{_text(received["receiveCount"])}</td>',
-        f'<td class="quarantined">{_text(received["quarantined"] or "")}</td>',
+        f"<td>{shown(received['receivedAt'][:19].replace('T', ' '))}</td>",
+        f'<td class="{shown(result)}">{shown("Repair" if report["type"] == "R" else _WORDS[result])}</td>',
+        f'<td><a href="/reports/{shown(received["uuid"])}">{shown(report["sn"])}</a></td>',
+        f"<td>{shown(report['pn'])} {shown(report['rev'])}</td>",
+        f"<td>{shown(process_names.get(report['processCode'], report['processCode']))}</td>",
+        f"<td>{shown(report['machineName'])}</td>",
+        f"<td>{shown(report['start'].replace('T', ' '))}</td>",
+        f'<td class="number">{shown(received["receiveCount"])}</td>',
+        f'<td class="quarantined">{shown(received["quarantined"] or "")}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -133,24 +134,26 @@ def _row(name: str, status: str, measurement: Mapping[str, Any], text: str, dept
         str(part) for part in (measurement.get("value"), measurement.get("unit")) if part is not None
     )
     limits = [measurement.get(member) for member in ("lowLimit", "highLimit", "limit")]
-    shown = " … ".join(str(limit) for limit in limits if limit is not None)
+    between = " … ".join(str(limit) for limit in limits if limit is not None)
     operator = measurement.get("compOp") or ""
     return (
-        f'<tr><td style="padding-left:{depth * 1.5 + 0.8:g}rem">{_text(name)}</td>'
-        f'<td class="{_text(status)}">{_text(_WORDS.get(status, status))}</td><td>{_text(value)}</td>'
-        f'<td>{_text(operator)} {_text(shown)}</td><td class="said">{_text(text)}</td></tr>'
+        f'<tr><td style="padding-left:{depth * 1.5 + 0.8:g}rem">{shown(name)}</td>'
+        f'<td class="{shown(status)}">{shown(_WORDS.get(status, status))}</td><td>{shown(value)}</td>'
+        f'<td>{shown(operator)} {shown(between)}</td><td class="said">{shown(text)}</td></tr>'
     )
 
 
-def _text(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as text of a page."""
     return escape(str(value), quote=True)
 
 
-def _page(title: str, body: str, *, status: int = 200) -> HTMLResponse:
+def page_of(title: str, body: str, *, status: int = 200) -> HTMLResponse:
+    """A whole page, `body` being HTML already."""
     return HTMLResponse(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{_text(title)} - local WATS</title><style>{_STYLE}</style></head>"
-        f"<body><h1>{_text(title)}</h1>{body}</body></html>",
+        f"<title>{shown(title)} - local WATS</title><style>{_STYLE}</style></head>"
+        f"<body><h1>{shown(title)}</h1>{body}</body></html>",
         status_code=status,
         headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
     )
