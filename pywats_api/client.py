@@ -87,7 +87,7 @@ class AsyncWATS:
         self.process = ProcessDomain(self._connection, refresh_interval=process_refresh_interval, clock=clock)
         self.asset = AssetDomain(self._connection)
         self.product = ProductDomain(self._connection)
-        self.production = ProductionDomain(self._connection, self.process)
+        self.production = ProductionDomain(self._connection, self.process, self.product)
         self.app = AppDomain(self._connection)
 
     def __repr__(self) -> str:

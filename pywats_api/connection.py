@@ -38,6 +38,12 @@ class Content:
     content: bytes
     content_type: str
 
+    @classmethod
+    def file(cls, name: str, content: bytes) -> "Content":
+        """A file as a form carries it, in a part named ``file``."""
+        form = httpx.Request("POST", "http://form", files={"file": (name, content)})
+        return cls(form.read(), form.headers["Content-Type"])
+
 
 class Connection:
     """A pooled connection to one server, shared by all domains of a client."""

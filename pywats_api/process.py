@@ -2,10 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from pywats_api.connection import Connection
 from pywats_api.records import Record, missing
+
+_MISS_INTERVAL = 10.0
+_DEFAULT_TEST_CODE = 100
+_DEFAULT_REPAIR_CODE = 500
+
+
+def _or_empty(value: Any) -> Any:
+    return [] if value is None else value
 
 
 class Process(Record):
@@ -19,13 +31,76 @@ class Process(Record):
     is_wip_operation: bool = False
     process_index: int | None = None
     state: int | str | None = None
+    process_id: str | None = Field(default=None, alias="processID")
+
+    @property
+    def process_type(self) -> str:
+        """Its kind in a word: TEST, REPAIR, WIP, or OTHER."""
+        kinds = {
+            "TEST": self.is_test_operation,
+            "REPAIR": self.is_repair_operation,
+            "WIP": self.is_wip_operation,
+        }
+        return next((kind for kind, is_it in kinds.items() if is_it), "OTHER")
+
+    @property
+    def id(self) -> str | None:
+        """The same as `process_id`; only the internal list has it."""
+        return self.process_id
+
+
+class FailCode(Record):
+    """A fail code that repairs of an operation may use."""
+
+    guid: str | None = Field(default=None, alias="GUID")
+    description: str = ""
+    category: str | None = None
+    selectable: bool = True
+    sort_order: int | None = None
+    failure_type: int | None = None
+
+
+class RepairCategory(Record):
+    """A group of fail codes."""
+
+    guid: str | None = Field(default=None, alias="GUID")
+    description: str = ""
+    selectable: bool = True
+    sort_order: int | None = None
+    failure_type: int | None = None
+    image_constraint: int | None = None
+    status: int | str | None = None
+    fail_codes: Annotated[list[FailCode], BeforeValidator(_or_empty)] = Field(
+        default_factory=list, alias="Failcodes"
+    )
+
+
+class RepairOperationConfig(Record):
+    """What a repair operation asks of a report. Numbers: 0 required, 1 optional, 2 never.
+
+    Attributes:
+        comp_ref_mask: expression that the place of a component has to match.
+    """
+
+    description: str | None = None
+    uut_required: int | None = Field(default=None, alias="UUTRequired")
+    comp_ref_mask: str | None = None
+    comp_ref_mask_description: str | None = None
+    bom_constraint: str | int | None = None
+    bom_required: int | None = Field(default=None, alias="BOMRequired")
+    vendor_required: int | None = None
+    categories: Annotated[list[RepairCategory], BeforeValidator(_or_empty)] = Field(default_factory=list)
 
 
 class ProcessDomain:
     """``api.process``. The list changes seldom and is asked for often, so it is kept for a while.
 
+    A look-up that finds nothing asks the server again, at most once in ten seconds: an administrator may have
+    added the operation just now.
+
     Attributes:
         refresh_interval: seconds the list is kept.
+        last_refresh: when it was read last, in local time without offset; None before the first time.
     """
 
     def __init__(
@@ -36,6 +111,7 @@ class ProcessDomain:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.refresh_interval = refresh_interval
+        self.last_refresh: datetime | None = None
         self._connection = connection
         self._clock = clock
         self._processes: list[Process] | None = None
@@ -43,21 +119,48 @@ class ProcessDomain:
         self._reading = asyncio.Lock()
 
     async def get_processes(self, *, refresh: bool = False) -> list[Process]:
-        """All active operations of the three kinds; `refresh` asks the server even if the list is fresh."""
-        async with self._reading:  # callers that come meanwhile share the one answer
-            if refresh or self._processes is None or self._clock() - self._read_at >= self.refresh_interval:
-                answer = await self._connection.request("process.get_processes", "GET", "/api/App/Processes")
-                self._processes = Process.read_list(answer, "process.get_processes")
-                self._read_at = self._clock()
-            return list(self._processes)
+        """All active operations of the three kinds (``GET /api/App/Processes``).
+
+        Args:
+            refresh: ask the server even if the list is fresh.
+        """
+        return await self._list(0.0 if refresh else self.refresh_interval)
+
+    async def get_all_operations(self) -> list[Process]:
+        """The same as `get_processes`."""
+        return await self.get_processes()
 
     async def refresh(self) -> list[Process]:
         """Ask the server again, for instance after it refused a report because of its process."""
         return await self.get_processes(refresh=True)
 
+    async def get_test_operations(self) -> list[Process]:
+        """The operations that test reports are of."""
+        return [process for process in await self.get_processes() if process.is_test_operation]
+
+    async def get_repair_operations(self) -> list[Process]:
+        """The operations that repair reports are of."""
+        return [process for process in await self.get_processes() if process.is_repair_operation]
+
+    async def get_wip_operations(self) -> list[Process]:
+        """The operations that units pass without a report."""
+        return [process for process in await self.get_processes() if process.is_wip_operation]
+
     async def get_process(self, code_or_name: int | str) -> Process | None:
-        """The operation with this code or exact name. Where names repeat, test comes before repair."""
-        return await self._find("process.get_process", code_or_name, lambda _: True)
+        """The operation with this code or name. Where names repeat, test comes before repair.
+
+        Capitals in a name only count where two names differ in nothing else; take the `name` of what is found
+        for a report, where they always count.
+        """
+        return await self._get("process.get_process", code_or_name, _any_kind)
+
+    async def get_process_by_code(self, code: int) -> Process | None:
+        """The operation with this code."""
+        return await self.get_process(code)
+
+    async def get_process_by_name(self, name: str) -> Process | None:
+        """The operation with this name."""
+        return await self.get_process(name)
 
     async def get_operation(self, code_or_name: int | str) -> Process | None:
         """The same as `get_process`."""
@@ -65,24 +168,134 @@ class ProcessDomain:
 
     async def get_test_operation(self, code_or_name: int | str) -> Process | None:
         """The test operation with this code or name: what a test report needs."""
-        return await self._find("process.get_test_operation", code_or_name, lambda p: p.is_test_operation)
+        return await self._get("process.get_test_operation", code_or_name, _is_test)
 
     async def get_repair_operation(self, code_or_name: int | str) -> Process | None:
         """The repair operation with this code or name: what a repair report needs."""
-        return await self._find("process.get_repair_operation", code_or_name, lambda p: p.is_repair_operation)
+        return await self._get("process.get_repair_operation", code_or_name, _is_repair)
 
     async def get_wip_operation(self, code_or_name: int | str) -> Process | None:
         """The WIP operation with this code or name: units pass it without a report."""
-        return await self._find("process.get_wip_operation", code_or_name, lambda p: p.is_wip_operation)
+        return await self._get("process.get_wip_operation", code_or_name, _is_wip)
 
-    async def _find(
+    async def is_valid_test_operation(self, code_or_name: int | str) -> bool:
+        """Whether there is such a test operation."""
+        return await self.find(code_or_name, _is_test) is not None
+
+    async def is_valid_repair_operation(self, code_or_name: int | str) -> bool:
+        """Whether there is such a repair operation."""
+        return await self.find(code_or_name, _is_repair) is not None
+
+    async def is_valid_wip_operation(self, code_or_name: int | str) -> bool:
+        """Whether there is such a WIP operation."""
+        return await self.find(code_or_name, _is_wip) is not None
+
+    async def get_default_test_code(self) -> int:
+        """Code of the first test operation; 100 where the account has none."""
+        return next((process.code for process in await self.get_test_operations()), _DEFAULT_TEST_CODE)
+
+    async def get_default_repair_code(self) -> int:
+        """Code of the first repair operation; 500 where the account has none."""
+        return next((process.code for process in await self.get_repair_operations()), _DEFAULT_REPAIR_CODE)
+
+    async def find(
+        self, code_or_name: int | str, is_kind: Callable[[Process], bool] | None = None
+    ) -> Process | None:
+        """The operation with this code or name, None in either error mode where there is none.
+
+        Args:
+            code_or_name: what to look for.
+            is_kind: which operations come into question.
+        """
+        kind = is_kind or _any_kind
+        found = _match(await self.get_processes(), code_or_name, kind)
+        if found is None:
+            found = _match(await self._list(min(_MISS_INTERVAL, self.refresh_interval)), code_or_name, kind)
+        return found
+
+    # --- internal routes of the server, which may change with any release
+
+    async def get_all_processes(self) -> list[Process]:
+        """All operations, inactive ones included (``GET /api/internal/Process/GetProcesses``)."""
+        operation = "process.get_all_processes"
+        answer = await self._connection.request(
+            operation, "GET", "/api/internal/Process/GetProcesses", internal=True
+        )
+        return Process.read_list(answer, operation)
+
+    async def get_repair_operation_configs(self) -> dict[int, RepairOperationConfig]:
+        """What repair operations ask, by code (``GET /api/internal/Process/GetRepairOperations``)."""
+        operation = "process.get_repair_operation_configs"
+        answer = await self._connection.request(
+            operation, "GET", "/api/internal/Process/GetRepairOperations", internal=True
+        )
+        entries = answer.items() if isinstance(answer, Mapping) else ()
+        return {
+            int(code): RepairOperationConfig.read(config, operation)
+            for code, config in entries
+            if str(code).isdecimal()
+        }
+
+    async def get_repair_categories(self, code: int = _DEFAULT_REPAIR_CODE) -> list[RepairCategory]:
+        """The categories of fail codes that repairs of an operation may use.
+
+        Raises:
+            NotFoundError: there is no such repair operation; an empty list where the client is lenient.
+        """
+        config = (await self.get_repair_operation_configs()).get(code)
+        if config is None:
+            missing("process.get_repair_categories", f"repair operation {code}", self._connection.error_mode)
+            return []
+        return config.categories
+
+    async def get_fail_codes(self, code: int = _DEFAULT_REPAIR_CODE) -> list[FailCode]:
+        """The fail codes that repairs of an operation may use, each with the name of its category."""
+        return [
+            fail_code.model_copy(update={"category": category.description})
+            for category in await self.get_repair_categories(code)
+            for fail_code in category.fail_codes
+        ]
+
+    # --- steps
+
+    async def _list(self, max_age: float) -> list[Process]:
+        async with self._reading:  # callers that come meanwhile share the one answer
+            if self._processes is None or self._clock() - self._read_at >= max_age:
+                answer = await self._connection.request("process.get_processes", "GET", "/api/App/Processes")
+                self._processes = Process.read_list(answer, "process.get_processes")
+                self._read_at = self._clock()
+                self.last_refresh = datetime.now()  # noqa: DTZ005  # users take it from their datetime.now()
+            return list(self._processes)
+
+    async def _get(
         self, operation: str, key: int | str, is_kind: Callable[[Process], bool]
     ) -> Process | None:
-        def matches(process: Process) -> bool:
-            return is_kind(process) and key in {process.code, process.name}
+        found = await self.find(key, is_kind)
+        if found is None:
+            missing(operation, f"matching process {key!r}", self._connection.error_mode)
+        return found
 
-        found = sorted(filter(matches, await self.get_processes()), key=lambda p: not p.is_test_operation)
-        if found:
-            return found[0]
-        missing(operation, f"matching process {key!r}", self._connection.error_mode)
-        return None
+
+def _any_kind(_: Process) -> bool:
+    return True
+
+
+def _is_test(process: Process) -> bool:
+    return process.is_test_operation
+
+
+def _is_repair(process: Process) -> bool:
+    return process.is_repair_operation
+
+
+def _is_wip(process: Process) -> bool:
+    return process.is_wip_operation
+
+
+def _match(processes: list[Process], key: int | str, is_kind: Callable[[Process], bool]) -> Process | None:
+    candidates = sorted(filter(is_kind, processes), key=lambda process: not process.is_test_operation)
+    exact = [process for process in candidates if key in {process.code, process.name}]
+    if exact or not isinstance(key, str):
+        return exact[0] if exact else None
+    alike = [process for process in candidates if process.name.lower() == key.strip().lower()]
+    return alike[0] if len({process.name for process in alike}) == 1 else None

@@ -4,109 +4,43 @@ Needs the Production module on the account; without it the routes answer 404 or 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from types import EllipsisType
+from typing import Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
-from pywats_api.connection import Connection
 from pywats_api.errors import AuthorizationError, ErrorMode, NotFoundError, ValidationError
-from pywats_api.process import ProcessDomain
-from pywats_api.records import Record, missing, path_segment
+from pywats_api.production_assembly import AssemblyCalls
+from pywats_api.production_records import (
+    ProcessVerification,
+    ProductionBatch,
+    Unit,
+    UnitChange,
+    UnitVerification,
+    UnitVerificationGrade,
+)
+from pywats_api.production_serials import SerialNumberCalls
+from pywats_api.records import missing, path_segment
+from pywats_api.tags import Setting, Tags, merged
 from pywats_api.unit_phases import PHASE_NAMES, UnitPhase, UnitPhaseFlag, phase_of, plain_name
 
-_FIT_STATUSES = frozenset({"ok", "warning"})
+__all__ = ["ProcessVerification", "ProductionDomain", "Unit", "UnitVerification"]
+
+_MAX_CHANGES = 10_000
+Phase = int | str | UnitPhaseFlag
 
 
-def _as_utc(moment: datetime | None) -> datetime | None:
-    """Read ``startUtc``: it carries no offset, and .NET's first day stands for "never"."""
-    if moment is None or moment.year == 1:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _or_empty(value: Any) -> Any:
-    return [] if value is None else value
-
-
-class Unit(Record):
-    """A unit: one serial number of one part number. `unit_phase`, the phase's name, is read only."""
-
-    serial_number: str
-    part_number: str | None = None
-    revision: str | None = None
-    parent_serial_number: str | None = None
-    batch_number: str | None = None
-    serial_date: datetime | None = None
-    current_location: str | None = None
-    xml_data: str | None = None
-    unit_phase_id: int | None = None
-    unit_phase: str | None = None
-    process_code: int | str | None = None
-    tags: list[dict[str, Any]] | None = None
-    sub_units: Annotated[list["Unit"], BeforeValidator(_or_empty)] = Field(default_factory=list)
-
-    @property
-    def phase(self) -> str | None:
-        """Name of the phase that the unit is in."""
-        return self.unit_phase
-
-    @property
-    def current_process(self) -> int | str | None:
-        """Code of the operation that the unit is in."""
-        return self.process_code
-
-
-class ProcessVerification(Record):
-    """How a unit did in one operation of its verification rule; start and station are the last run's."""
-
-    process_code: int | None = None
-    process_name: str | None = None
-    process_index: Annotated[int | str | None, Field(union_mode="left_to_right")] = None
-    status: str | None = None
-    start_utc: Annotated[datetime | None, AfterValidator(_as_utc)] = None
-    station_name: str | None = None
-    total_count: int | None = None
-    non_passed_count: int | None = None
-    repair_count: int | None = None
-
-
-class UnitVerification(Record):
-    """Whether a unit passed the operations that the verification rule of its product asks for.
-
-    A product without a rule has no `results`, and then no `status` that means anything.
-    """
-
-    status: str | None = None
-    grade: str | None = None
-    all_processes_executed_in_correct_order: bool | None = None
-    all_processes_passed_first_run: bool | None = None
-    all_processes_passed_any_run: bool | None = None
-    all_processes_passed_last_run: bool | None = None
-    no_repairs: bool | None = None
-    results: Annotated[list[ProcessVerification], BeforeValidator(_or_empty)] = Field(default_factory=list)
-
-    @property
-    def is_passing(self) -> bool:
-        """The server calls the unit fit: status OK or Warning."""
-        return (self.status or "").strip().lower() in _FIT_STATUSES
-
-
-class ProductionDomain:
+class ProductionDomain(AssemblyCalls, SerialNumberCalls):
     """``api.production``.
 
     `part_number` may be left out where serial numbers are unique over all products.
     """
 
-    def __init__(self, connection: Connection, processes: ProcessDomain) -> None:
-        self._connection = connection
-        self._processes = processes
+    # --- units
 
     async def get_unit(self, serial_number: str, part_number: str = "") -> Unit | None:
         """The unit, with the units built into it (``GET /api/Production/Unit``)."""
         operation = "production.get_unit"
         try:
-            answer = await self._unit(operation, serial_number, part_number)
+            answer = await self._read_unit(operation, serial_number, part_number)
         except NotFoundError:
             if self._connection.error_mode is ErrorMode.STRICT:
                 raise
@@ -119,34 +53,65 @@ class ProductionDomain:
     async def create_units(self, units: Sequence[Unit]) -> list[Unit]:
         """Create units, or update those with these serial numbers (``PUT /api/Production/Units``).
 
+        Product and revision have to exist.
+
         Raises:
             ValidationError: the server took not all of them; those that it took stay.
         """
-        operation = "production.create_units"
-        answer = await self._connection.request(
-            operation,
-            "PUT",
-            "/api/Production/Units",
-            body=[_unit_to_wire(unit) for unit in units],
-            idempotent=True,
-        )
-        counters = answer if isinstance(answer, dict) else {}
-        refused = next((value for name, value in counters.items() if name.lower() == "errorcount"), 0)
-        if refused:
-            raise ValidationError(
-                f"the server refused {refused} of {len(units)} units: {counters}",
-                operation=operation,
-                method="PUT",
-                path="/api/Production/Units",
-                status_code=200,
-                server_text=str(counters),
-            )
-        return list(units) if counters or not answer else Unit.read_list(answer, operation)
+        return await self._put_units("production.create_units", units)
 
     async def create_unit(self, unit: Unit) -> Unit:
         """Create one unit, or update the one with its serial number."""
         created, *_ = await self.create_units([unit])
         return created
+
+    async def update_unit(self, unit: Unit) -> Unit:
+        """Store a changed unit (``PUT /api/Production/Units``). Fetch it before changing it."""
+        updated, *_ = await self._put_units("production.update_unit", [unit])
+        return updated
+
+    async def get_unit_tags(self, serial_number: str, part_number: str = "") -> list[Setting]:
+        """Tags of a unit."""
+        unit = await self.get_unit(serial_number, part_number)
+        return [] if unit is None else unit.tags or []
+
+    async def set_unit_tags(self, serial_number: str, tags: Tags, *, part_number: str = "") -> Unit | None:
+        """Add tags to a unit; a key that it has gets the new value.
+
+        WATS has no route for them: the unit is read and stored again, so two callers at the same time can
+        lose a tag.
+
+        Args:
+            serial_number: of the unit.
+            tags: records or dictionaries with ``key`` and ``value``.
+            part_number: of the unit.
+        """
+        unit = await self.get_unit(serial_number, part_number)
+        if unit is None:
+            return None
+        known = Unit(
+            serial_number=unit.serial_number,
+            part_number=unit.part_number,
+            tags=merged(unit.tags or [], tags),
+        )
+        stored, *_ = await self._put_units("production.set_unit_tags", [known])
+        return stored
+
+    async def save_batches(self, batches: Sequence[ProductionBatch]) -> bool:
+        """Create batches, or update those with these numbers (``PUT /api/Production/Batches``).
+
+        WATS does not give them back; a unit names its batch by `Unit.batch_number`.
+        """
+        await self._connection.request(
+            "production.save_batches",
+            "PUT",
+            "/api/Production/Batches",
+            body=[batch.to_wire() for batch in batches],
+            idempotent=True,
+        )
+        return True
+
+    # --- verification
 
     async def get_unit_verification(
         self, serial_number: str, part_number: str = ""
@@ -170,14 +135,31 @@ class ProductionDomain:
             return None
         return UnitVerification.read(answer, operation) if answer else None
 
-    async def verify_unit(self, serial_number: str, part_number: str = "") -> UnitVerification | None:
-        """The same as `get_unit_verification`."""
+    async def verify_unit(
+        self,
+        serial_number: str,
+        part_number: str = "",
+        revision: str | None = None,  # noqa: ARG002  # documented, but the route does not ask for it
+    ) -> UnitVerification | None:
+        """The same as `get_unit_verification`; `revision` is of no effect."""
         return await self.get_unit_verification(serial_number, part_number)
+
+    async def get_unit_grade(
+        self,
+        serial_number: str,
+        part_number: str = "",
+        revision: str | None = None,  # noqa: ARG002
+    ) -> UnitVerificationGrade | str | None:
+        """The verdict on a unit in one word; None without a verification rule. `revision` has no effect."""
+        verification = await self.get_unit_verification(serial_number, part_number)
+        return None if verification is None else verification.grade
 
     async def is_unit_passing(self, serial_number: str, part_number: str = "") -> bool:
         """Whether the server calls the unit fit. Without a verification rule nobody can say so: False."""
         verification = await self.get_unit_verification(serial_number, part_number)
         return verification is not None and verification.is_passing
+
+    # --- phases and operations
 
     async def get_all_unit_phases(self) -> list[UnitPhase]:
         """All phases in the server's words; in ours where its internal ``Mes/GetUnitPhases`` is shut."""
@@ -195,6 +177,14 @@ class ProductionDomain:
             ]
         return UnitPhase.read_list(answer, operation)
 
+    async def get_phases(self) -> list[UnitPhase]:
+        """The same as `get_all_unit_phases`."""
+        return await self.get_all_unit_phases()
+
+    async def get_unit_phases(self) -> list[UnitPhase]:
+        """The same as `get_all_unit_phases`."""
+        return await self.get_all_unit_phases()
+
     async def get_phase(self, phase: int | str) -> UnitPhase | None:
         """The phase with this number, code or name."""
         wanted = plain_name(str(phase))
@@ -209,70 +199,172 @@ class ProductionDomain:
         missing("production.get_phase", f"unit phase {phase!r}", self._connection.error_mode)
         return None
 
+    async def get_phase_id(self, phase: int | str) -> int | None:
+        """Number of the phase with this number, code or name."""
+        found = await self.get_phase(phase)
+        return None if found is None else found.unit_phase_id
+
     async def set_unit_phase(
-        self, serial_number: str, phase: int | str | UnitPhaseFlag, *, part_number: str = ""
-    ) -> None:
+        self,
+        serial_number: str,
+        part_or_phase: Phase | None = None,
+        phase: Phase | None = None,
+        *,
+        part_number: str = "",
+        comment: str | None = None,  # noqa: ARG002  # documented, but the route takes none
+    ) -> bool:
         """Put a unit into a phase, by number or name (``PUT /api/Production/SetUnitPhase``).
 
+        Written ``(serial_number, phase)`` or ``(serial_number, part_number, phase)``.
+
+        Args:
+            serial_number: of the unit.
+            part_or_phase: the phase, or, where a phase follows, the part number.
+            phase: number, or name in any spelling.
+            part_number: of the unit.
+            comment: of no effect: WATS keeps none with a phase. Write it as a tag, or into a report.
+
         Raises:
-            ValueError: there is no such phase.
+            ValueError: there is no such phase, or none is given.
+            NotFoundError: there is no such unit.
         """
+        part, wanted = _part_and(part_or_phase, phase, part_number)
+        if wanted is None:
+            raise ValueError("phase: the phase to put the unit into is missing")
         await self._connection.request(
             "production.set_unit_phase",
             "PUT",
             "/api/Production/SetUnitPhase",
-            query={
-                "serialNumber": serial_number,
-                "partNumber": part_number,
-                "phase": int(phase_of(phase)),
-            },
+            query={"serialNumber": serial_number, "partNumber": part, "phase": int(phase_of(wanted))},
             idempotent=True,
         )
+        return True
 
     async def set_unit_process(
-        self, serial_number: str, operation_type: int | str, *, part_number: str = ""
-    ) -> None:
+        self,
+        serial_number: str,
+        part_or_process: int | str | None = None,
+        process_code: int | str | EllipsisType | None = ...,
+        *,
+        operation_type: int | str | None = None,
+        part_number: str = "",
+        comment: str | None = None,  # noqa: ARG002  # documented, but the route takes none
+    ) -> bool:
         """Say which operation a unit is in, by code or exact name (``PUT /api/Production/SetUnitProcess``).
 
-        The server takes names only; a code is looked up.
+        The server takes names only; a code is looked up. Written ``(serial_number, process)`` or
+        ``(serial_number, part_number, process)``.
+
+        Args:
+            serial_number: of the unit.
+            part_or_process: the operation, or, where `process_code` is given, the part number.
+            process_code: the operation; None says that the unit is in none. Whether every server takes that
+                is written nowhere.
+            operation_type: another name for `process_code`.
+            part_number: of the unit.
+            comment: of no effect: WATS keeps none with an operation.
 
         Raises:
-            NotFoundError: the account has no operation with this code.
+            NotFoundError: the account has no operation with this code, or there is no such unit.
+            ValidationError: the account has no operation of this name.
         """
         operation = "production.set_unit_process"
-        name = operation_type if isinstance(operation_type, str) else None
-        if name is None:
-            process = await self._processes.get_process(operation_type)
-            if process is None:
-                raise NotFoundError(f"the server has no process {operation_type}", operation=operation)
-            name = process.name
+        named = operation_type if process_code is ... else process_code
+        part, wanted = _part_and(part_or_process, named, part_number, is_given=process_code is not ...)
         await self._connection.request(
             operation,
             "PUT",
             "/api/Production/SetUnitProcess",
-            query={"serialNumber": serial_number, "partNumber": part_number, "processName": name},
+            query={
+                "serialNumber": serial_number,
+                "partNumber": part,
+                "processName": await self._process_name(operation, wanted),
+            },
             idempotent=True,
         )
+        return True
 
-    async def _unit(self, operation: str, serial_number: str, part_number: str) -> Any:
-        try:
-            keys = [path_segment(serial_number), *([path_segment(part_number)] if part_number else [])]
-        except ValueError:  # such a key cannot travel in the path
-            if not serial_number.strip():
-                raise
-            return await self._connection.request(
-                operation,
-                "GET",
-                "/api/internal/Production/GetUnit",
-                query={"serialNumber": serial_number, "partNumber": part_number},
-                internal=True,
+    # --- changes
+
+    async def get_unit_changes(
+        self, serial_number: str | None = None, part_number: str | None = None, top: int | None = None
+    ) -> list[UnitChange]:
+        """Changes of units that nobody acknowledged yet (``GET /api/Production/Units/Changes``).
+
+        An administrator has to enable them. It is a queue for one reader, such as an ERP system, and not a
+        history: what was acknowledged is gone.
+
+        Args:
+            serial_number: only those of this unit; picked out here, of the oldest 10000.
+            part_number: only those that name this part number, where the server says it.
+            top: at most so many.
+        """
+        operation = "production.get_unit_changes"
+        picks = serial_number is not None or part_number is not None
+        answer = await self._connection.request(
+            operation,
+            "GET",
+            "/api/Production/Units/Changes",
+            query={"maxCount": _MAX_CHANGES if picks or top is None else top},
+        )
+        changes = [
+            change
+            for change in UnitChange.read_list(answer, operation)
+            if serial_number in {None, change.serial_number}
+            and (part_number is None or change.part_number in {None, part_number})
+        ]
+        return changes[:top]
+
+    async def acknowledge_unit_change(self, change_id: int | str) -> bool:
+        """Take a change out of the queue (``DELETE /api/Production/Units/Changes/{id}``).
+
+        Raises:
+            NotFoundError: there is no such change; it may be acknowledged already.
+        """
+        await self._connection.request(
+            "production.acknowledge_unit_change",
+            "DELETE",
+            f"/api/Production/Units/Changes/{path_segment(str(change_id))}",
+            idempotent=True,
+        )
+        return True
+
+    # --- steps
+
+    async def _put_units(self, operation: str, units: Sequence[Unit]) -> list[Unit]:
+        answer = await self._connection.request(
+            operation,
+            "PUT",
+            "/api/Production/Units",
+            body=[unit.to_wire() for unit in units],
+            idempotent=True,
+        )
+        counters = answer if isinstance(answer, dict) else {}
+        refused = next((value for name, value in counters.items() if name.lower() == "errorcount"), 0)
+        if refused:
+            raise ValidationError(
+                f"the server refused {refused} of {len(units)} units: {counters}",
+                operation=operation,
+                method="PUT",
+                path="/api/Production/Units",
+                status_code=200,
+                server_text=str(counters),
             )
-        return await self._connection.request(operation, "GET", f"/api/Production/Unit/{'/'.join(keys)}")
+        return list(units) if counters or not answer else Unit.read_list(answer, operation)
+
+    async def _process_name(self, operation: str, wanted: int | str | None) -> str:
+        if wanted is None:
+            return ""
+        if isinstance(wanted, str) and not wanted.isdecimal():
+            return wanted
+        process = await self._processes.find(wanted) or await self._processes.find(int(wanted))
+        if process is None:
+            raise NotFoundError(f"the server has no process {wanted}", operation=operation)
+        return process.name
 
 
-def _unit_to_wire(unit: Unit) -> dict[str, Any]:
-    wire = unit.to_wire()
-    wire.pop("unitPhase", None)  # read only
-    if not unit.sub_units:
-        wire.pop("subUnits", None)
-    return wire
+def _part_and(first: Any, second: Any, part_number: str, *, is_given: bool = False) -> tuple[str, Any]:
+    """Part number and the other thing, told apart where either may come first."""
+    if second is None and not is_given:
+        return part_number, first
+    return part_number or ("" if first is None else str(first)), second

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from pydantic import SecretStr
@@ -90,12 +91,42 @@ class SyncProcessDomain(_SyncDomain[ProcessDomain]):
     """``api.process``, blocking."""
 
     get_processes = _blocking(ProcessDomain.get_processes)
+    get_all_operations = _blocking(ProcessDomain.get_all_operations)
     refresh = _blocking(ProcessDomain.refresh)
+    get_test_operations = _blocking(ProcessDomain.get_test_operations)
+    get_repair_operations = _blocking(ProcessDomain.get_repair_operations)
+    get_wip_operations = _blocking(ProcessDomain.get_wip_operations)
     get_process = _blocking(ProcessDomain.get_process)
+    get_process_by_code = _blocking(ProcessDomain.get_process_by_code)
+    get_process_by_name = _blocking(ProcessDomain.get_process_by_name)
     get_operation = _blocking(ProcessDomain.get_operation)
     get_test_operation = _blocking(ProcessDomain.get_test_operation)
     get_repair_operation = _blocking(ProcessDomain.get_repair_operation)
     get_wip_operation = _blocking(ProcessDomain.get_wip_operation)
+    is_valid_test_operation = _blocking(ProcessDomain.is_valid_test_operation)
+    is_valid_repair_operation = _blocking(ProcessDomain.is_valid_repair_operation)
+    is_valid_wip_operation = _blocking(ProcessDomain.is_valid_wip_operation)
+    get_default_test_code = _blocking(ProcessDomain.get_default_test_code)
+    get_default_repair_code = _blocking(ProcessDomain.get_default_repair_code)
+    find = _blocking(ProcessDomain.find)
+    get_all_processes = _blocking(ProcessDomain.get_all_processes)
+    get_repair_operation_configs = _blocking(ProcessDomain.get_repair_operation_configs)
+    get_repair_categories = _blocking(ProcessDomain.get_repair_categories)
+    get_fail_codes = _blocking(ProcessDomain.get_fail_codes)
+
+    @property
+    def refresh_interval(self) -> float:
+        """Seconds the list is kept."""
+        return self._domain.refresh_interval
+
+    @refresh_interval.setter
+    def refresh_interval(self, seconds: float) -> None:
+        self._domain.refresh_interval = seconds
+
+    @property
+    def last_refresh(self) -> datetime | None:
+        """When the list was read last, in local time without offset; None before the first time."""
+        return self._domain.last_refresh
 
 
 class SyncAssetDomain(_SyncDomain[AssetDomain]):
@@ -259,13 +290,32 @@ class SyncProductionDomain(_SyncDomain[ProductionDomain]):
     get_unit = _blocking(ProductionDomain.get_unit)
     create_units = _blocking(ProductionDomain.create_units)
     create_unit = _blocking(ProductionDomain.create_unit)
+    update_unit = _blocking(ProductionDomain.update_unit)
+    get_unit_tags = _blocking(ProductionDomain.get_unit_tags)
+    set_unit_tags = _blocking(ProductionDomain.set_unit_tags)
+    save_batches = _blocking(ProductionDomain.save_batches)
     get_unit_verification = _blocking(ProductionDomain.get_unit_verification)
     verify_unit = _blocking(ProductionDomain.verify_unit)
+    get_unit_grade = _blocking(ProductionDomain.get_unit_grade)
     is_unit_passing = _blocking(ProductionDomain.is_unit_passing)
     get_all_unit_phases = _blocking(ProductionDomain.get_all_unit_phases)
+    get_phases = _blocking(ProductionDomain.get_phases)
+    get_unit_phases = _blocking(ProductionDomain.get_unit_phases)
     get_phase = _blocking(ProductionDomain.get_phase)
+    get_phase_id = _blocking(ProductionDomain.get_phase_id)
     set_unit_phase = _blocking(ProductionDomain.set_unit_phase)
     set_unit_process = _blocking(ProductionDomain.set_unit_process)
+    get_unit_changes = _blocking(ProductionDomain.get_unit_changes)
+    acknowledge_unit_change = _blocking(ProductionDomain.acknowledge_unit_change)
+    add_child_to_assembly = _blocking(ProductionDomain.add_child_to_assembly)
+    remove_child_from_assembly = _blocking(ProductionDomain.remove_child_from_assembly)
+    verify_assembly = _blocking(ProductionDomain.verify_assembly)
+    get_serial_number_types = _blocking(ProductionDomain.get_serial_number_types)
+    allocate_serial_numbers = _blocking(ProductionDomain.allocate_serial_numbers)
+    find_serial_numbers_in_range = _blocking(ProductionDomain.find_serial_numbers_in_range)
+    find_serial_numbers_by_reference = _blocking(ProductionDomain.find_serial_numbers_by_reference)
+    export_serial_numbers = _blocking(ProductionDomain.export_serial_numbers)
+    import_serial_numbers = _blocking(ProductionDomain.import_serial_numbers)
 
 
 class SyncAppDomain(_SyncDomain[AppDomain]):

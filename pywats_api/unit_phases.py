@@ -56,6 +56,7 @@ class UnitPhase(Record):
     code: str | None = None
     name: str | None = None
     description: str | None = None
+    phase_flags: int | None = None
 
 
 def plain_name(name: str) -> str:
@@ -66,8 +67,10 @@ def plain_name(name: str) -> str:
 _BY_PLAIN_NAME: Final = {
     **{plain_name(phase.name): phase for phase in UnitPhaseFlag},
     **{plain_name(name): phase for phase, name in PHASE_NAMES.items()},
-    # older texts name the queued phases after the ones they wait for
+    # the documents of the client have other words for some
     "underproductionqueued": UnitPhaseFlag.PRODUCTION_QUEUED,
+    "undefined": UnitPhaseFlag.UNKNOWN,
+    "inrepair": UnitPhaseFlag.PRODUCTION_REPAIR,
 }
 
 

@@ -3,10 +3,7 @@
 import pytest
 
 from pywats_api import AssetState, NotFoundError, ValidationError
-from pywats_api.server import LocalWATS, process
 from pywats_api.server.asset_store import DEFAULT_TYPES
-
-from .conftest import make_client
 
 STATION = DEFAULT_TYPES["Station"]
 
@@ -86,38 +83,3 @@ async def test_asset_types(api):
     assert [entry.type_name for entry in types] == sorted(entry.type_name for entry in types)
     (found,) = await api.asset.get_asset_types("typeName eq 'Thermal chamber'")
     assert found.calibration_interval == 180
-
-
-async def test_processes_by_code_and_name(api):
-    """An operation is found by code or exact name, and only as the kind asked for."""
-    assert (await api.process.get_process(60)).name == "Functional test"
-    assert (await api.process.get_test_operation("ICT")).code == 30
-    assert (await api.process.get_repair_operation(500)).is_repair_operation
-    assert (await api.process.get_wip_operation("Assembly")).is_wip_operation
-    for wrong in (api.process.get_test_operation(500), api.process.get_process("ict")):
-        with pytest.raises(NotFoundError):
-            await wrong
-
-
-async def test_processes_are_kept_for_a_while(server, api, fake_time):
-    """The list is asked for once, and again after its time or on request."""
-    server.knobs.throttle = 2
-    for _ in range(5):
-        await api.process.get_processes()
-    fake_time.now = 299
-    await api.process.get_processes()
-    fake_time.now = 300
-    await api.process.get_processes()
-    with pytest.raises(Exception, match="429"):
-        await api.process.refresh()
-
-
-async def test_account_can_have_its_own_processes(tmp_path, fake_time):
-    """A server is set up with the operations a test needs."""
-    own = [process(7, "Seven")]
-    async with (
-        LocalWATS(tmp_path / "wats.sqlite", processes=own) as server,
-        make_client(server, fake_time) as api,
-    ):
-        assert [entry.code for entry in await api.process.get_processes()] == [7]
-        assert (await api.app.get_version()).startswith("local")
