@@ -1,6 +1,8 @@
 """What becomes of domain events in WATS: reports, entries in assets' logs, and what earlier events teach."""
 
 from handlers.asset import FaultHandler
+from handlers.asset_state import StateHandler
+from handlers.asset_upkeep import NotesHandler, UpkeepHandler
 from handlers.memory import FactStore
 from handlers.report import Built, ReportHandler, build_report, reason_to_drop, report_id, result_of
 from handlers.rules import Rules
@@ -11,9 +13,12 @@ __all__ = [
     "FactStore",
     "FaultHandler",
     "Known",
+    "NotesHandler",
     "ReportHandler",
     "Rules",
+    "StateHandler",
     "UnitContext",
+    "UpkeepHandler",
     "build_report",
     "facts_of",
     "reason_to_drop",

@@ -14,7 +14,6 @@ from handlers.rules import StationRule
 from pywats_api.asset import Asset, AssetType
 from pywats_api.errors import NotFoundError
 from pywats_events.errors import PermanentError
-from pywats_events.payloads import Stage
 
 _log = structlog.get_logger(__name__)
 
@@ -72,13 +71,6 @@ def station_place(station: StationRule, handle: str) -> AssetPlace:
         location=location,
         above=AssetPlace(serial=line, kind="line", location=location) if line else None,
     )
-
-
-def part_name(stage: Stage | None, lane: int | None) -> str:
-    """Give the name of a part of a station; empty for the station as a whole."""
-    if stage is not None:
-        return stage.name or (f"stage {stage.sequence}" if stage.sequence is not None else "stage")
-    return "" if lane is None else f"lane {lane}"
 
 
 def part_place(station: StationRule, handle: str, part: str) -> AssetPlace | None:

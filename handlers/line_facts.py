@@ -12,6 +12,7 @@ from pywats_events.payloads import (
     MaterialInstalledEvent,
     MaterialRemovedEvent,
     OperatorEvent,
+    Stage,
     ToolChangedEvent,
     ToolUsedEvent,
     WorkOrderChangedEvent,
@@ -24,6 +25,13 @@ Taught: TypeAlias = Iterator[tuple[str, dict[str, Any]]]
 def said(**members: Any) -> dict[str, Any]:
     """Give the members that say something."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def part_name(stage: Stage | None, lane: int | None) -> str:
+    """Give the name of a part of a station; empty for the station as a whole."""
+    if stage is not None:
+        return stage.name or (f"stage {stage.sequence}" if stage.sequence is not None else "stage")
+    return "" if lane is None else f"lane {lane}"
 
 
 def _work_order(_event: Event, payload: Any) -> Taught:

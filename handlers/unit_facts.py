@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from handlers import fact_keys as keys
 from handlers import line_facts
-from handlers.line_facts import Taught, said
+from handlers.line_facts import Taught, part_name, said
 from pywats_events.event import Event, EventType
 from pywats_events.journal import Fact
 from pywats_events.payloads import (
     AssetFaultEvent,
+    AssetStateChangedEvent,
     RecipeActivatedEvent,
     UnitPlace,
     UnitsMoved,
@@ -42,6 +43,7 @@ def facts_of(event: Event) -> Sequence[Fact]:
     | UNIT_PERSONALIZED | serial, unit, place, personal | serial number and other values given to a unit |
     | RECIPE_ACTIVATED | recipe (by station, and lane) | the active recipe and its work order |
     | ASSET_FAULT | fault | what a later "cleared" is about |
+    | ASSET_STATE_CHANGED | asset_state_said | the last state of a station or of a part of it |
     | all others | | see ``line_facts`` |
 
     Facts of a station are not taken back when something ends there (a recipe, somebody's shift): events from
@@ -153,6 +155,12 @@ def _fault(event: Event, payload: Any) -> Taught:
         )
 
 
+def _state(event: Event, payload: Any) -> Taught:
+    state = cast("AssetStateChangedEvent", payload)
+    part = part_name(state.stage, state.lane)
+    yield keys.asset_state_said(event.source or state.asset_id, part), said(state=state.new_state)
+
+
 def _identified(event: Event, payload: Any) -> Taught:
     moved = cast("UnitsMoved", payload)
     board, panel = keys.clean_id(moved.hermes_id), keys.clean_id(moved.panel_id)
@@ -171,6 +179,7 @@ _TEACHERS: Final[dict[EventType, Callable[[Event, Any], Taught]]] = {
     EventType.UNIT_PERSONALIZED: _personalized,
     EventType.RECIPE_ACTIVATED: _recipe_activated,
     EventType.ASSET_FAULT: _fault,
+    EventType.ASSET_STATE_CHANGED: _state,
 }
 
 

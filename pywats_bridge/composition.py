@@ -7,8 +7,17 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from handlers import ReportHandler, Rules, facts_of
-from handlers.asset import AssetSink, FaultHandler
+from handlers import (
+    FaultHandler,
+    NotesHandler,
+    ReportHandler,
+    Rules,
+    StateHandler,
+    UpkeepHandler,
+    facts_of,
+)
+from handlers.asset_state import StateOfAssets
+from handlers.asset_upkeep import UpkeepOfAssets
 from handlers.memory import FactStore
 from handlers.report import ReportSink
 from handlers.wats import DESTINATION
@@ -111,13 +120,22 @@ class Bridge:
             await self.api.aclose()
 
 
-class WatsSink(ReportSink, AssetSink, Protocol):
+class Assets(StateOfAssets, UpkeepOfAssets, Protocol):
+    """``api.asset``, as far as handlers use it."""
+
+
+class WatsSink(ReportSink, Protocol):
     """The part of the WATS client that the handlers use."""
+
+    @property
+    def asset(self) -> Assets:
+        """Assets."""
 
 
 def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
     """Make the handlers for WATS."""
-    return ReportHandler(api, rules, memory), FaultHandler(api, rules, memory)
+    kinds = (ReportHandler, FaultHandler, StateHandler, UpkeepHandler, NotesHandler)
+    return tuple(kind(api, rules, memory) for kind in kinds)
 
 
 def wats_client(settings: WatsSettings) -> AsyncWATS:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
 import structlog
 
 from handlers import Rules, facts_of
-from pywats_api.asset import Asset, AssetLogEntry, AssetType
-from pywats_api.wsjf import Report
 from pywats_bridge.composition import handlers_of
+from pywats_bridge.dry_wats import Call, DryWATS
 from pywats_events import BaseHandler, Done, Dropped, Event, NotReady, PermanentError, TransientError
 from pywats_events.handler import wanted_types
 from pywats_events.journal.memory import MemoryJournal
@@ -40,21 +38,6 @@ EXAMPLE_RULES: Final = Rules.model_validate(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call that would be made.
-
-    Attributes:
-        method: HTTP method.
-        path: route, with query.
-        body: JSON body.
-    """
-
-    method: str
-    path: str
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Outlook:
     """What would become of one event.
 
@@ -73,48 +56,12 @@ class Outlook:
     is_fault: bool = False
 
 
-class _DryWATS:
-    """Stands where the WATS client stands, and writes calls down in place of making them."""
-
-    def __init__(self) -> None:
-        self.report = self
-        self.asset = self
-        self.calls: list[Call] = []
-
-    async def submit(self, report: Report, /) -> None:
-        self.calls.append(Call("POST", "/api/Report/WSJF", report.to_wire()))
-
-    async def post_message(self, text: str, /, *, serial_number: str) -> None:
-        path = f"/api/Asset/Message?serialNumber={quote(serial_number)}"
-        self.calls.append(Call("POST", path, {"content": text}))
-
-    async def get_asset_log(self, filter_str: str, /, *, top: int) -> Sequence[AssetLogEntry]:  # noqa: ARG002
-        return []
-
-    async def get_asset_types(self, filter_str: str, /, *, top: int) -> Sequence[AssetType]:  # noqa: ARG002
-        return []
-
-    async def get_asset(self, *, serial_number: str) -> Asset:
-        return Asset(serial_number=serial_number)
-
-    async def create_asset(
-        self,
-        serial_number: str,
-        type_id: str,
-        /,
-        *,
-        asset_name: str | None,  # noqa: ARG002
-        location: str | None,
-        parent_serial_number: str | None,  # noqa: ARG002
-    ) -> Asset:
-        raise PermanentError(f"asset {serial_number} ({type_id}, {location}) is made only when it is needed")
-
-
 async def preview(events: Iterable[Event], rules: Rules) -> AsyncIterator[Outlook]:
     """Run the real handlers on a WATS that only writes down; earlier events teach later ones."""
     journal = MemoryJournal()
-    dry = _DryWATS()
-    handlers = handlers_of(dry, rules, journal)
+    dry = DryWATS()
+    at_once = rules.states.model_copy(update={"debounce": 0.0})  # nothing waits where nothing is sent
+    handlers = handlers_of(dry, rules.model_copy(update={"states": at_once}), journal)
     for event in events:
         facts = list(facts_of(event))
         await journal.remember(facts)
@@ -126,7 +73,7 @@ async def preview(events: Iterable[Event], rules: Rules) -> AsyncIterator[Outloo
             yield await _outlook(handler, event, dry)
 
 
-async def _outlook(handler: BaseHandler, event: Event, dry: _DryWATS) -> Outlook:
+async def _outlook(handler: BaseHandler, event: Event, dry: DryWATS) -> Outlook:
     try:
         outcome = await handler.handle(event)
     except PermanentError as error:
