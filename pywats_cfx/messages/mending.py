@@ -2,7 +2,7 @@
 
 What is put right: names of fields in another case than the standard's; blank texts where a number, a time or
 a truth value belongs, and empty objects where a text belongs (they say nothing); a truth value where a text
-belongs; nothing in the place of an entry of a list of objects; a bare list where a class that is a list would
+belongs; nothing in the place of an entry of a list; a bare list where a class that is a list would
 be written as an object.
 """
 
@@ -45,7 +45,7 @@ def _value(field: Declared, value: Any) -> Any:
         return {"$values": value}
     if isinstance(value, list):
         items = [_value(field, item) for item in value]
-        return [item for item in items if item is not None] if _is_structure(field.kind) else items
+        return [item for item in items if item is not None]
     if isinstance(value, dict) and isinstance(value.get("$values"), list):
         return {**value, "$values": _value(field, value["$values"])}
     if _is_structure(field.kind):

@@ -1,4 +1,4 @@
-"""What keeps a journal from growing for ever, and says so in time when it does."""
+"""What keeps a journal from growing for ever."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Final
 import structlog
 
 from pywats_events.journal.interface import Journal, JournalError
-from pywats_events.journal.records import Health
 
 log = structlog.get_logger(__name__)
 
-#: Part of its limit from which on a journal is reported.
-WARN_AT: Final = 0.8
+#: Seconds after which a cancellation that was not heard is repeated.
+_PATIENCE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Retention:
 
 
 async def keep_house(journal: Journal, retention: Retention) -> None:
-    """Prune a journal from time to time, and warn before it is full, until cancelled."""
+    """Prune a journal from time to time, until cancelled."""
     while True:
         now = datetime.now(UTC)
         try:
@@ -47,18 +46,13 @@ async def keep_house(journal: Journal, retention: Retention) -> None:
             )
             if number:
                 log.info("journal was pruned", deliveries=number)
-            warn(await journal.health())
         except JournalError as error:
             log.error("journal could not be pruned; trying again later", error=str(error))  # noqa: TRY400  # the text says it
         await asyncio.sleep(retention.every.total_seconds())
 
 
-def warn(health: Health) -> None:
-    """Say when a journal is full, or nearly so."""
-    sizes = {"used": health.used, "limit": health.limit, "free": health.free}
-    if health.is_full:
-        log.error("journal is full; nothing is taken in", **sizes)
-    elif health.limit is not None and health.used >= WARN_AT * health.limit:
-        log.warning("journal is nearly full", **sizes)
-    elif health.free is not None and health.free < health.used * (1 - WARN_AT):
-        log.warning("the journal's disk is nearly full", **sizes)
+async def end(housekeeping: asyncio.Task[None]) -> None:
+    """Cancel a housekeeping and wait for its end; what it waits for may swallow a cancellation."""
+    while not housekeeping.done():
+        housekeeping.cancel()
+        await asyncio.wait([housekeeping], timeout=_PATIENCE_SECONDS)

@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pywats_events.event import Event, EventType
 from pywats_events.journal import postgres_reading as reading
 from pywats_events.journal import postgres_tending as tending
-from pywats_events.journal.housekeeping import Retention, keep_house
+from pywats_events.journal.housekeeping import Retention, end, keep_house
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.postgres_connection import Connection, Server
 from pywats_events.journal.postgres_listener import Listener
@@ -160,8 +160,7 @@ class PostgresJournal:
         """Finish what is asked for already, and let go of the connections."""
         housekeeping, self._housekeeping = self._housekeeping, None
         if housekeeping is not None:
-            housekeeping.cancel()
-            await asyncio.wait([housekeeping])
+            await end(housekeeping)
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.stop()

@@ -18,7 +18,7 @@ from pywats_events.journal import sqlite_people as people
 from pywats_events.journal import sqlite_pruning as pruning
 from pywats_events.journal import sqlite_reading as reading
 from pywats_events.journal import sqlite_writing as writing
-from pywats_events.journal.housekeeping import Retention, keep_house
+from pywats_events.journal.housekeeping import Retention, end, keep_house
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.records import (
     Amended,
@@ -132,8 +132,7 @@ class SQLiteJournal:
     async def close(self) -> None:
         """Finish what is asked for already, and let go of the file."""
         if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.wait([self._housekeeping])
+            await end(self._housekeeping)
             self._housekeeping = None
         if self._reader is not None:
             await self._reader.stop()

@@ -58,6 +58,14 @@ def test_null_missing_and_empty_lists_are_the_same():
         assert read("UnitsTested", body).tested_units == []
 
 
+@pytest.mark.parametrize(("said", "understood"), [(["D1", None, "D2"], ["D1", "D2"]), ([None], [])])
+def test_a_null_in_a_list_says_nothing(said, understood):
+    """It is no reason to refuse the message, and no entry of the list."""
+    repair = {"RepairedUnits": [{"Repairs": [{"RelatedDefectIdentifiers": said}]}]}
+    repaired = read("CFX.Production.ReworkAndRepair.UnitsRepaired", repair)
+    assert repaired.repaired_units[0].repairs[0].related_defect_identifiers == understood
+
+
 def test_a_labelled_list_is_unwrapped():
     """Lists that a type-labelling writer wrapped up are lists."""
     wrapped = {"$type": "List`1", "$values": [{"UnitIdentifier": "A"}]}
