@@ -403,7 +403,8 @@ class AssetUpkeep(AssetCalls):
         unlimited: Collection[str | None],
     ) -> list[Asset]:
         async def fits(asset: Asset) -> bool:
-            if asset.type_id in unlimited:
+            is_due_once = asset.next_calibration_date or asset.next_maintenance_date
+            if asset.type_id in unlimited and not is_due_once:
                 return AssetAlarmState.OK.value in wanted
             try:
                 status = await self._status(operation, named(asset.asset_id, None))

@@ -93,6 +93,8 @@ class AssetStore:
         if wanted.get("state") is not None:
             check_state(wanted["state"])
         asset_id = text_of(wanted, "assetId", MAX_TEXT)
+        if wanted.get("ClientId") is not None and not isinstance(wanted["ClientId"], int | str):
+            raise Refused("ClientId: a number or a text.")
         known = self.named(connection, asset_id or wanted["serialNumber"], by_id=bool(asset_id))
         base = self._new(asset_id) if known is None else known
         names = (*ASSET_TEXTS, "typeId", "state", "ClientId")

@@ -329,13 +329,16 @@ async def test_assets_are_found_by_alarm(api, limited):
     for serial, running in (("A", 1), ("B", 8), ("C", 11), ("D", 9)):
         await api.asset.create_asset(serial, limited, running_count=running)
     await api.asset.create_asset("E", STATION)
+    await api.asset.create_asset("F", STATION)
+    span = {"from_date": START - timedelta(days=9), "to_date": START - timedelta(days=1)}
+    await api.asset.record_calibration_external(serial_number="F", **span)
 
     async def found(*states, top=None):
         assets = await api.asset.get_assets_with_alarm_state(states, top)
         return sorted(asset.serial_number for asset in assets)
 
     assert await found(AssetAlarmState.WARNING) == ["B", "D"]
-    assert await found(AssetAlarmState.WARNING, AssetAlarmState.ALARM) == ["B", "C", "D"]
+    assert await found(AssetAlarmState.WARNING, AssetAlarmState.ALARM) == ["B", "C", "D", "F"]
     assert await found(AssetAlarmState.OK) == ["A", "E"]
     assert len(await found(AssetAlarmState.WARNING, top=1)) == 1
 
