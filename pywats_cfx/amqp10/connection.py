@@ -102,6 +102,7 @@ class Connection(EngineHandler):
         name: str | None = None,
         target: str | None = None,
         durable: bool = False,
+        copies: bool = False,
         max_bytes: int = MAX_MESSAGE_BYTES,
     ) -> Receiver:
         """Attach a link that receives; messages come when its window is opened.
@@ -113,6 +114,8 @@ class Connection(EngineHandler):
             name: of the link; two of one name on connections of one container collide. Default: the address.
             target: address of our own end, for answers that are to find it.
             durable: the source is to outlive the connection (RabbitMQ declares ``/queue/NAME`` by it).
+            copies: ask for copies, which leave the messages to others; ``Receiver.gives_copies`` tells
+                whether the other side grants it.
             max_bytes: the largest message that is taken.
 
         Raises:
@@ -124,6 +127,8 @@ class Connection(EngineHandler):
         link.source.address = address
         if durable:
             link.source.durability = Terminus.CONFIGURATION
+        if copies:
+            link.source.distribution_mode = Terminus.DIST_MODE_COPY
         if target is not None:
             link.target.address = target
         receiver = Receiver(

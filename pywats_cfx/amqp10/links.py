@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from proton import Condition, Delivery
+from proton import Condition, Delivery, Terminus
 from proton import Receiver as ProtonReceiver
 from proton import Sender as ProtonSender
 
@@ -135,6 +135,11 @@ class Receiver(Link):
         self._parts: list[bytes] = []
         self._size = 0
         self._unsettled: dict[Delivery, None] = {}
+
+    @property
+    def gives_copies(self) -> bool:
+        """True when the other side leaves the messages where they are for others."""
+        return bool(self._link.remote_source.distribution_mode == Terminus.DIST_MODE_COPY)
 
     @property
     def unsettled(self) -> int:

@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
-from proton import Session, Terminus
-
 from pywats_cfx.amqp.content import Content
-from pywats_cfx.amqp.tls import tls_context
 from pywats_cfx.amqp10.addresses import Product
-from pywats_cfx.amqp10.connection import Connection
 from pywats_cfx.amqp10.delivery import read_transfer
 from pywats_cfx.amqp10.errors import Amqp10Error, ConnectionLost
-from pywats_cfx.amqp10.links import Link, Outcome, Transfer
-from pywats_cfx.amqp10.sasl import ClientLogin
+from pywats_cfx.amqp10.links import Outcome, Transfer
+from pywats_cfx.amqp10.opening import open_broker
 from pywats_cfx.amqp10.troubles import explain
-from pywats_cfx.config import AMQPConfig
 from pywats_cfx.explorer.refusal import USAGE, RefusedError
 from pywats_cfx.explorer.way import HANDLE, Way, explained
 
 _WINDOW: Final = 100
-
-
-class _Copying(Connection):
-    """Asks for copies on every link that it receives on.
-
-    Attributes:
-        copies: True when the other side gives them.
-    """
-
-    copies = False
-
-    async def _attach(self, session: Session, link: Any, ours: Link) -> None:
-        if link.is_receiver:
-            link.source.distribution_mode = Terminus.DIST_MODE_COPY
-        await super()._attach(session, link, ours)
-        self.copies = link.remote_source.distribution_mode == Terminus.DIST_MODE_COPY
 
 
 async def copies(way: Way, ready: Callable[[str], None]) -> AsyncGenerator[tuple[Content, str]]:
@@ -53,15 +32,18 @@ async def copies(way: Way, ready: Callable[[str], None]) -> AsyncGenerator[tuple
     """
     config = way.config10
     with explained(explain, config, Amqp10Error):
-        connection = await _open(config)
+        connection = await open_broker(config, container=f"{HANDLE}-{uuid4()}")
         try:
             address = _address(way, Product.of(connection.properties))
             arrived: asyncio.Queue[Transfer] = asyncio.Queue()  # bounded by the window
             async with asyncio.timeout(config.connect_timeout):
                 receiver = await connection.receiver(
-                    address, on_transfer=arrived.put_nowait, name=f"{address} {uuid4().hex[:8]}"
+                    address,
+                    on_transfer=arrived.put_nowait,
+                    name=f"{address} {uuid4().hex[:8]}",
+                    copies=True,
                 )
-            if not connection.copies:
+            if not receiver.gives_copies:
                 raise RefusedError(
                     f'{config.broker} does not promise copies of what comes to "{address}", so reading would '
                     "take messages away from others: name a topic"
@@ -75,20 +57,6 @@ async def copies(way: Way, ready: Callable[[str], None]) -> AsyncGenerator[tuple
                 yield content, str(content.properties.get("subject") or address)
         finally:
             await connection.close()
-
-
-async def _open(config: AMQPConfig) -> _Copying:
-    password = config.password.get_secret_value()
-    return await _Copying.open(
-        config.host,
-        config.port,
-        login=ClientLogin(user=config.username, password=password) if config.username else ClientLogin(),
-        container=f"{HANDLE}-{uuid4()}",
-        hostname=config.host if config.virtual_host == "/" else f"vhost:{config.virtual_host}",
-        tls=await tls_context(config),
-        idle_timeout=float(config.heartbeat),
-        timeout=config.connect_timeout,
-    )
 
 
 def _address(way: Way, product: Product) -> str:
