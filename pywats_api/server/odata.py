@@ -7,7 +7,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal, NamedTuple
 
 from pywats_api.server.documents import Refused
-from pywats_api.server.rules import parse_moment
+from pywats_api.wsjf.values import parse_moment
 
 Kind = Literal["text", "number", "moment", "guid"]
 _MAX_NESTING = 50

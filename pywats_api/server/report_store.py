@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pywats_api.server.odata import microseconds
-from pywats_api.server.rules import parse_moment
+from pywats_api.wsjf.values import parse_moment
 
 
 class Taken(NamedTuple):

@@ -2,22 +2,17 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pywats_api.server.documents import Refused
+from pywats_api.wsjf.values import parse_moment
 
-_FRACTION = re.compile(r"\.(\d*)")
+__all__ = ["check_rules", "parse_moment", "walk_steps"]
+
+_REQUIRED = 0  # of a binding
 _MEASUREMENTS = ("numericMeas", "stringMeas", "booleanMeas")
-
-
-def parse_moment(text: str) -> datetime:
-    """A point in time as reports write it: any number of decimals, even none; without offset it is UTC."""
-    plain = _FRACTION.sub(lambda found: f".{found.group(1)[:6]:0<6}", text, count=1)
-    moment = datetime.fromisoformat(plain)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def check_rules(
@@ -33,9 +28,11 @@ def check_rules(
         for path, step in walk_steps("$.root", report["root"]):
             _check_step(path, step)
     else:
-        _check_process("$", report, by_code, "isRepairOperation", "repair operation")
+        operation = _check_process("$", report, by_code, "isRepairOperation", "repair operation")
+        _check_binding(report["uur"], operation)
+        _check_fields(report.get("miscInfos") or (), operation)
         _check_process("$.uur", report["uur"], by_code, "isTestOperation", "test operation")
-        _check_units(report["subUnits"], fail_codes)
+        _check_units(report, fail_codes)
     for index, data in enumerate(report.get("binaryData") or ()):
         _check_base64(f"$.binaryData[{index}]", data)
 
@@ -74,7 +71,7 @@ def _check_process(
     by_code: Mapping[int, Mapping[str, Any]],
     kind: str,
     kind_name: str,
-) -> None:
+) -> Mapping[str, Any]:
     code = owner["processCode"]
     known = by_code.get(code)
     if known is None:
@@ -84,6 +81,24 @@ def _check_process(
     name = owner.get("processName")
     if name is not None and name != known["name"]:
         raise Refused(f'{path}.processName: process {code} is named "{known["name"]}", not "{name}".')
+    return known
+
+
+def _check_binding(uur: Mapping[str, Any], operation: Mapping[str, Any]) -> None:
+    if operation.get("uutBinding") == _REQUIRED and uur.get("refUUT") is None:
+        raise Refused(f"$.uur.refUUT: {operation['name']} requires the test report that showed the failure.")
+
+
+def _check_fields(infos: Iterable[Mapping[str, Any]], operation: Mapping[str, Any]) -> None:
+    fields = operation.get("miscInfos")
+    if fields is None:  # the account has not restricted them
+        return
+    for position, info in enumerate(infos):
+        if info["description"] not in fields:
+            raise Refused(
+                f"$.miscInfos[{position}].description: {operation['name']} has no field"
+                f' "{info["description"]}".'
+            )
 
 
 def _check_step(path: str, step: Mapping[str, Any]) -> None:
@@ -111,23 +126,45 @@ def _check_names(path: str, measurements: list[Mapping[str, Any]]) -> None:
         seen.add(name)
 
 
-def _check_units(units: list[Mapping[str, Any]], fail_codes: Mapping[str, frozenset[str]]) -> None:
+def _check_units(report: Mapping[str, Any], fail_codes: Mapping[str, frozenset[str]]) -> None:
+    units = report["subUnits"]
     indexes = [unit["idx"] for unit in units]
     for position, unit in enumerate(units):
         path = f"$.subUnits[{position}]"
         if unit["idx"] in indexes[:position]:
             raise Refused(f"{path}.idx: {unit['idx']} is not unique.")
-        parent = unit.get("parentIdx")
-        if parent is not None and parent not in indexes:
-            raise Refused(f"{path}.parentIdx: no sub-unit has idx {parent}.")
+        for member in ("parentIdx", "replacedIdx"):
+            idx = unit.get(member)
+            if idx is not None and idx not in indexes:
+                raise Refused(f"{path}.{member}: no sub-unit has idx {idx}.")
+            if idx is not None and idx == unit["idx"]:
+                raise Refused(f"{path}.{member}: a unit cannot be its own.")
+        if unit["idx"] == 0:
+            _check_main(path, report, unit)
         for number, failure in enumerate(unit.get("failures") or ()):
-            codes = fail_codes.get(failure["category"])
-            if codes is None:
-                raise Refused(f"{path}.failures[{number}].category: Category must be a valid value.")
-            if failure["code"] not in codes:
-                raise Refused(f"{path}.failures[{number}].code: Code must be a valid value.")
-            for file_number, data in enumerate(failure.get("attachments") or ()):
-                _check_base64(f"{path}.failures[{number}].attachments[{file_number}]", data)
+            _check_failure(f"{path}.failures[{number}]", failure, fail_codes)
+    if not any(unit.get("failures") for unit in units):
+        raise Refused("$.subUnits: a repair needs a failure on one of its units.")
+
+
+def _check_main(path: str, report: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
+    for member in ("pn", "sn", "rev"):
+        value = unit.get(member)
+        # Blanks around are trimmed when a report is stored.
+        if value is not None and value.strip() != report[member].strip():
+            raise Refused(f"{path}.{member}: at idx 0 must be the unit of the report: same pn, sn and rev.")
+    if unit.get("parentIdx") is not None:
+        raise Refused(f"{path}.parentIdx: at idx 0 has a parentIdx; it is the repaired unit itself.")
+
+
+def _check_failure(path: str, failure: Mapping[str, Any], fail_codes: Mapping[str, frozenset[str]]) -> None:
+    codes = fail_codes.get(failure["category"])
+    if codes is None:
+        raise Refused(f"{path}.category: Category must be a valid value.")
+    if failure["code"] not in codes:
+        raise Refused(f"{path}.code: Code must be a valid value.")
+    for number, data in enumerate(failure.get("attachments") or ()):
+        _check_base64(f"{path}.attachments[{number}]", data)
 
 
 def _check_base64(path: str, attachment: Mapping[str, Any]) -> None:

@@ -1,9 +1,10 @@
 """What hangs on a report beside its steps: the run's header, sub-units, misc infos, assets, free data."""
 
+from base64 import b64decode
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pywats_api.wsjf.values import (
     Int16,
@@ -15,10 +16,13 @@ from pywats_api.wsjf.values import (
     Name200,
     Seconds,
     Text,
+    Text30,
     Text50,
     Text100,
     Text500,
+    Text5000,
     WireModel,
+    is_stored,
 )
 
 
@@ -26,7 +30,7 @@ class UutInfo(WireModel):
     """How the unit was tested. Everything is optional."""
 
     user: Text100 | None = Field(default=None, description="Operator.")
-    comment: Text | None = Field(default=None, max_length=5000)
+    comment: Text5000 | None = None
     exec_time: Seconds | None = Field(default=None, description="Duration of the run in seconds.")
     fixture_id: Text100 | None = None
     test_socket_index: Int16 | None = Field(default=None, description="-1 stands for no socket.")
@@ -37,6 +41,9 @@ class UutInfo(WireModel):
     batch_loop_index: Int32 | None = None
     error_code: Int32 | None = None
     error_message: Text500 | None = Field(default=None, description="Why the run failed, in short.")
+    step_id_caused_uut_failure: Int32 | None = Field(
+        default=None, alias="stepIdCausedUUTFailure", description="The server works it out."
+    )
 
 
 class UurInfo(WireModel):
@@ -48,7 +55,7 @@ class UurInfo(WireModel):
     process_code: Int16
     process_name: Text100 | None = Field(default=None, description="If sent, exactly the server's name.")
     user: Text100 | None = Field(default=None, description="Repairer.")
-    comment: Text | None = Field(default=None, max_length=5000)
+    comment: Text5000 | None = None
     ref_uut: UUID | None = Field(default=None, alias="refUUT", description="Id of the failed test report.")
     confirm_date: Moment | None = None
     finalize_date: Moment | None = None
@@ -62,6 +69,21 @@ class Attachment(WireModel):
     name: Name
     content_type: Name100 = Field(description="MIME type.")
     data: str | None = Field(description="The bytes in base64; keep files below some megabytes.")
+
+    @field_validator("data")
+    @classmethod
+    def _is_base64(cls, data: str | None, info: ValidationInfo) -> str | None:
+        if data and not is_stored(info):
+            try:
+                b64decode(data, validate=True)
+            except ValueError:
+                raise ValueError("not base64") from None
+        return data
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return b64decode(self.data or "")
 
 
 class FileData(Attachment):
@@ -79,7 +101,7 @@ class MiscInfo(WireModel):
     description: Name100
     text: Text100 | None = None
     numeric: Int16 | None = None
-    typedef: Text | None = Field(default=None, max_length=30)
+    typedef: Text30 | None = None
 
     @model_validator(mode="after")
     def _has_value(self) -> Self:

@@ -3,10 +3,10 @@
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from pywats_api.wsjf.parts import AdditionalData, AssetUse, FileData, MiscInfo, SubUnit, UurInfo, UutInfo
-from pywats_api.wsjf.rules import check_tree
+from pywats_api.wsjf.rules import check_tree, check_units
 from pywats_api.wsjf.steps import Step
 from pywats_api.wsjf.values import (
     Int16,
@@ -14,9 +14,11 @@ from pywats_api.wsjf.values import (
     Name100,
     ReportResult,
     ReportType,
+    Start,
     StepStatus,
     Text100,
     WireModel,
+    is_stored,
     iso_local,
     iso_utc,
 )
@@ -44,8 +46,8 @@ class Report(WireModel):
     machine_name: Name100 = Field(description="Station.")
     location: Name100
     purpose: Name100
-    start: Moment = Field(description="When the run began, with offset. In the future, it is quarantined.")
-    start_utc: AwareDatetime | None = Field(default=None, alias="startUTC", description="Follows `start`.")
+    start: Start = Field(description="When the run began, with offset. In the future, it is quarantined.")
+    start_utc: Moment | None = Field(default=None, alias="startUTC", description="Follows `start`.")
     root: Step | None = None
     uut: UutInfo | None = None
     uur: UurInfo | None = None
@@ -56,7 +58,9 @@ class Report(WireModel):
     additional_data: list[AdditionalData] | None = None
 
     @model_validator(mode="after")
-    def _is_acceptable(self) -> Self:
+    def _is_acceptable(self, info: ValidationInfo) -> Self:
+        if is_stored(info):
+            return self
         if self.start_utc is None:
             self.start_utc = self.start
         elif self.start_utc != self.start:
@@ -93,9 +97,7 @@ class Report(WireModel):
             raise ValueError("root and uut belong to test reports")
         if self.result is not ReportResult.PASSED:
             raise ValueError("the result of a repair report is always P")
-        indexes = [unit.idx for unit in self.sub_units or ()]
-        if indexes.count(0) != 1 or None in indexes:
-            raise ValueError("subUnits of a repair need an idx each, and one idx 0: the repaired unit itself")
+        check_units(self.pn, self.sn, self.rev, self.sub_units or ())
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object to post.

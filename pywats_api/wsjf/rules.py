@@ -1,7 +1,8 @@
-"""Rules of a test tree that no single member can know: which parts of a step go together."""
+"""Rules that no single member can know: what goes together in a step, and how units hang together."""
 
 from collections.abc import Sequence
 
+from pywats_api.wsjf.parts import SubUnit
 from pywats_api.wsjf.steps import BooleanMeas, NumericMeas, Step, StringMeas
 
 _Measurements = Sequence[NumericMeas | StringMeas | BooleanMeas]
@@ -53,3 +54,32 @@ def _naming_fault(kind: str, measurements: _Measurements) -> str | None:
             return f'{kind}[{position}] repeats the name "{measurement.name}"'
         seen.add(measurement.name)
     return None
+
+
+def check_units(pn: str, sn: str, rev: str, units: Sequence[SubUnit]) -> None:
+    """Refuse the units of a repair that the server would refuse; the message names the unit by its serial."""
+    indexes = [unit.idx for unit in units]
+    if indexes.count(0) != 1 or None in indexes:
+        raise ValueError(
+            "subUnits of a repair need an idx each, and exactly one idx 0: the repaired unit itself"
+        )
+    for position, unit in enumerate(units):
+        if unit.idx in indexes[:position]:
+            raise ValueError(f'unit "{unit.sn}": idx {unit.idx} is not unique')
+        for member, idx in (("parentIdx", unit.parent_idx), ("replacedIdx", unit.replaced_idx)):
+            if idx is not None and idx not in indexes:
+                raise ValueError(f'unit "{unit.sn}": {member}: no sub-unit has idx {idx}')
+            if idx is not None and idx == unit.idx:
+                raise ValueError(f'unit "{unit.sn}": {member}: a unit cannot be its own')
+        if unit.idx == 0:
+            _check_main(pn, sn, rev, unit)
+    if not any(unit.failures for unit in units):
+        raise ValueError("a repair needs a failure on one of its units")
+
+
+def _check_main(pn: str, sn: str, rev: str, unit: SubUnit) -> None:
+    own = (unit.pn, unit.sn, rev if unit.rev is None else unit.rev)
+    if own != (pn, sn, rev):
+        raise ValueError(f'unit "{unit.sn}": at idx 0 must be the unit of the report: same pn, sn and rev')
+    if unit.parent_idx is not None:
+        raise ValueError(f'unit "{unit.sn}": at idx 0 has a parentIdx; it is the repaired unit itself')

@@ -1,9 +1,9 @@
 """The test tree: steps, their measurements, charts and sequence headers."""
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from pywats_api.wsjf.parts import AdditionalData, Attachment
 from pywats_api.wsjf.values import (
@@ -17,17 +17,19 @@ from pywats_api.wsjf.values import (
     Moment,
     Name,
     Name100,
+    NotFinite,
     StepGroup,
     StepStatus,
     StringCompOp,
-    Text,
     Text20,
     Text30,
     Text50,
     Text100,
     Text200,
     Text500,
+    Text100000,
     WireModel,
+    is_stored,
 )
 
 
@@ -38,11 +40,11 @@ class NumericMeas(WireModel):
     `report_text`.
     """
 
-    value: Finite
+    value: Finite | NotFinite
     status: MeasStatus
     comp_op: AnyCaseCompOp = CompOp.LOG
-    low_limit: Finite | None = None
-    high_limit: Finite | None = None
+    low_limit: Finite | NotFinite | None = None
+    high_limit: Finite | NotFinite | None = None
     unit: Text20 | None = None
     name: Text100 | None = Field(default=None, description="Needed and unique where a step holds several.")
 
@@ -85,13 +87,14 @@ class BooleanMeas(WireModel):
 class SeqCall(WireModel):
     """Header of a step with children. On the root: name and version of the test program."""
 
-    name: Text200
-    path: Text500 = Field(default="", description="Left out, it repeats the name.")
+    name: Text200 | None
+    path: Text500 | None = Field(default=None, description="Left out, it repeats the name.")
     version: Text30 | None = None
 
     @model_validator(mode="after")
-    def _path_repeats_name(self) -> Self:
-        self.path = self.path or self.name
+    def _path_repeats_name(self, info: ValidationInfo) -> Self:
+        if not self.path and not is_stored(info):
+            self.path = self.name
         return self
 
 
@@ -112,10 +115,17 @@ class CallExe(WireModel):
 
 
 class MessagePopup(WireModel):
-    """A question to the operator."""
+    """A question to the operator, and the answer."""
 
     response: Text200 | None = None
     button: Int16 | None = None
+
+
+_CHART_TYPES = {name.lower(): name for name in ("Line", "LineLogXY", "LineLogX", "LineLogY")}
+ChartType = Annotated[
+    Literal["Line", "LineLogXY", "LineLogX", "LineLogY"],
+    BeforeValidator(lambda text: _CHART_TYPES.get(text.lower(), text) if isinstance(text, str) else text),
+]
 
 
 class ChartSeries(WireModel):
@@ -130,7 +140,7 @@ class ChartSeries(WireModel):
 class Chart(WireModel):
     """A diagram on a step. Limit lines are series like the others."""
 
-    chart_type: Literal["Line", "LineLogXY", "LineLogX", "LineLogY"] = "Line"
+    chart_type: ChartType = "Line"
     label: Text100
     x_label: Text50 | None = None
     x_unit: Text20 | None = None
@@ -156,9 +166,9 @@ class Step(WireModel):
     tot_time: Finite | None = Field(default=None, description="Duration in seconds.")
     error_code: Int32 | None = None
     error_message: Text200 | None = None
-    report_text: Text | None = Field(
-        default=None, max_length=100_000, description="Free text below the step."
-    )
+    ts_guid: Text30 | None = Field(default=None, description="Of TestStand only.")
+    interactive_exe_num: Int32 | None = Field(default=None, description="Of TestStand only.")
+    report_text: Text100000 | None = Field(default=None, description="Free text below the step.")
     caused_seq_failure: bool | None = None
     caused_uut_failure: bool | None = Field(default=None, alias="causedUUTFailure")
     loop: Loop | None = None

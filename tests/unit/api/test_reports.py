@@ -7,7 +7,7 @@ import pytest
 
 from pywats_api import NotFoundError
 from pywats_api.server.asset_store import DEFAULT_TYPES
-from pywats_api.wsjf import AssetUse, MiscInfo, SubUnit, UurInfo
+from pywats_api.wsjf import AssetUse, Failure, MiscInfo, SubUnit, UurInfo
 
 from .conftest import make_client, make_report
 
@@ -129,7 +129,15 @@ async def test_repair_report_is_kept_apart(api):
             root=None,
             process_code=500,
             uur=UurInfo(process_code=60, ref_uut=failed.id, user="ann"),
-            sub_units=[SubUnit(part_type="Main", pn="P1", sn="S1", idx=0)],
+            sub_units=[
+                SubUnit(
+                    part_type="Main",
+                    pn="P1",
+                    sn="S1",
+                    idx=0,
+                    failures=[Failure(category="Component", code="Missing")],
+                )
+            ],
         )
     )
     (repair,) = await api.report.query_uur_headers(expand=["uurSubUnits"])

@@ -1,13 +1,18 @@
 """The report models: what they send and what they refuse."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
 
+from pywats_api.server import DEFAULT_PROCESSES, FAIL_CODES
+from pywats_api.server.documents import parse_json
+from pywats_api.server.validation import validate_report
 from pywats_api.wsjf import (
     BooleanMeas,
+    Failure,
     MiscInfo,
     NumericMeas,
     Report,
@@ -18,7 +23,12 @@ from pywats_api.wsjf import (
     UurInfo,
     clean_text,
 )
+from pywats_api.wsjf.values import parse_moment
 
+from .conftest import SAMPLES
+
+SAMPLE_FILES = sorted((SAMPLES / "samples").glob("*.json"))
+NO_SAMPLES = pytest.mark.skipif(not SAMPLE_FILES, reason="../shared/wats is not beside the checkout")
 OSLO = timezone(timedelta(hours=1))
 
 
@@ -180,9 +190,51 @@ def test_unknown_member_is_refused():
 def test_repair_needs_the_repaired_unit_itself():
     """A repair report lists its own unit at index 0, once."""
     repair = {"type": "R", "root": None, "uur": UurInfo(process_code=60), "process_code": 500}
-    unit = SubUnit(part_type="Main", pn="P1", sn="S1", idx=0)
+    unit = SubUnit(part_type="Main", pn="P1", sn="S1", idx=0, failures=[Failure(category="a", code="b")])
     wire = report(**repair, sub_units=[unit]).to_wire()
     assert wire["subUnits"][0]["idx"] == 0
     assert "root" not in wire
     with pytest.raises(ValidationError, match="idx 0"):
         report(**repair, sub_units=[unit, unit])
+
+
+def in_one_spelling(value, name=""):
+    """A report with its moments as instants and its operators in capitals, however they are written."""
+    if isinstance(value, dict):
+        return {key: in_one_spelling(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [in_one_spelling(item) for item in value]
+    if isinstance(value, str) and name in {"start", "startUTC", "confirmDate", "finalizeDate"}:
+        return parse_moment(value)
+    return value.upper() if name == "compOp" else value
+
+
+@pytest.mark.parametrize("path", SAMPLE_FILES, ids=lambda path: path.stem)
+@NO_SAMPLES
+def test_stored_reports_load_and_come_out_equal(path):
+    """What servers gave and clients sent loads, and comes out with every member it had, known or not."""
+    document = json.loads(path.read_text())
+    assert in_one_spelling(Report.read(document).document()) == in_one_spelling(document)
+
+
+@pytest.mark.parametrize("path", SAMPLE_FILES, ids=lambda path: path.stem)
+@NO_SAMPLES
+def test_stored_reports_can_be_sent_again(path):
+    """A report that was read goes out without what only servers write, and a server takes it."""
+    wire = Report.read(json.loads(path.read_text())).to_wire()
+    assert not {"origin", "productName", "assetStats", "processCodeFormat"} & wire.keys()
+    validate_report(parse_json(json.dumps(wire).encode()), DEFAULT_PROCESSES, FAIL_CODES)
+
+
+def test_read_report_shows_what_is_not_modelled():
+    """A member that a newer server writes is kept and can be looked at."""
+    read = Report.read(report(leaf()).to_wire() | {"colour": "red"})
+    assert read.model_extra == {"colour": "red"}
+    assert read.document()["colour"] == "red"
+
+
+def test_values_that_are_no_numbers_are_read():
+    """Stored reports may say NaN in words; a float that is none is still refused."""
+    assert NumericMeas.read({"value": "NaN", "status": "F", "compOp": "Log"}).value == "NaN"
+    with pytest.raises(ValidationError):
+        numeric(value=float("inf"))
