@@ -21,6 +21,7 @@ from pywats_api.asset_records import (
     merged_tags,
 )
 from pywats_api.asset_upkeep import AssetUpkeep
+from pywats_api.errors import NotFoundError
 from pywats_api.records import odata_text
 
 __all__ = [
@@ -288,11 +289,16 @@ class AssetDomain(AssetUpkeep, AssetFiles):
             level: 1 for those directly below it; 0, and if left out, all.
 
         Raises:
-            NotFoundError: the server has no such asset.
+            NotFoundError: the server has no such asset (strict mode; lenient: an empty list).
         """
         operation = "asset.get_child_assets"
         query = {**named(parent_id, parent_serial), "level": level}
-        answer = await self._connection.request(operation, "GET", "/api/Asset/SubAssets", query=query)
+        try:
+            answer = await self._connection.request(operation, "GET", "/api/Asset/SubAssets", query=query)
+        except NotFoundError:
+            if self._is_strict:
+                raise
+            return []
         return Asset.read_list(answer, operation)
 
     async def add_child_asset(

@@ -84,21 +84,21 @@ async def asset_page(request: Request, asset_id: str) -> Response:
     state = state_of(request)
     back = '<p><a href="/assets">All assets</a></p>'
 
-    def read(connection: sqlite3.Connection) -> str | None:
+    def read(connection: sqlite3.Connection) -> tuple[str, str] | None:
         asset = state.assets.named(connection, asset_id, by_id=True)
-        return None if asset is None else _asset(state.assets, connection, asset)
+        return None if asset is None else (asset["serialNumber"], _asset(state.assets, connection, asset))
 
-    body = await state.run(read)
-    if body is None:
+    found = await state.run(read)
+    if found is None:
         return page_of("No such asset", back, status=404)
-    return page_of("Asset", back + body)
+    serial, body = found
+    return page_of(f"Asset {serial}", back + body)
 
 
 def _asset(store: AssetStore, connection: sqlite3.Connection, asset: Mapping[str, Any]) -> str:
     asset_type, status = _judged(store, connection, asset)
     above = store.get(connection, asset["parentAssetId"]) if asset.get("parentAssetId") else None
     facts = {
-        "Serial number": shown(asset["serialNumber"]),
         "Name": shown(asset.get("assetName") or ""),
         "Type": shown(asset_type.get("typeName", "")),
         "Status": f"{_coloured(status)} {shown(status['message'])}",

@@ -142,6 +142,7 @@ async def test_missing_asset_is_none_in_lenient_mode(server, fake_time):
         assert await api.asset.get_asset("no/body") is None
         assert await api.asset.get_assets_by_type("No such type") == []
         assert await api.asset.get_asset_tags("nobody") == []
+        assert await api.asset.get_child_assets(parent_serial="nobody") == []
 
 
 @pytest.mark.parametrize(
