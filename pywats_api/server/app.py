@@ -21,6 +21,7 @@ from pywats_api.server import (
     process_routes,
     product_routes,
     production_routes,
+    production_serial_routes,
     report_routes,
 )
 from pywats_api.server.documents import Refused
@@ -47,6 +48,7 @@ _ROUTERS = tuple(
         process_routes,
         product_routes,
         production_routes,
+        production_serial_routes,
         local_routes,
         pages,
         asset_pages,

@@ -13,6 +13,9 @@ from pywats_api.server.database import Database
 from pywats_api.server.knobs import Knobs
 from pywats_api.server.product_box_build import BoxBuildStore
 from pywats_api.server.product_store import ProductStore
+from pywats_api.server.production_assembly import Assembler
+from pywats_api.server.production_rules import RuleStore
+from pywats_api.server.production_serials import SerialNumberStore
 from pywats_api.server.production_store import ProductionStore
 from pywats_api.server.report_store import ReportStore
 
@@ -40,7 +43,10 @@ class State:
         self.assets = AssetStore(now)
         self.products = ProductStore()
         self.box_builds = BoxBuildStore(self.products)
-        self.production = ProductionStore(self.processes)
+        self.production = ProductionStore(self.processes, self.products, now)
+        self.rules = RuleStore(self.processes)
+        self.assembler = Assembler(self.production, self.products, self.box_builds)
+        self.serial_numbers = SerialNumberStore(now)
         self._database = Database(db_path)
 
     async def open(self) -> None:
@@ -50,6 +56,8 @@ class State:
         await self.run(self.products.prepare)
         await self.run(self.box_builds.prepare)
         await self.run(self.production.prepare)
+        await self.run(self.rules.prepare)
+        await self.run(self.serial_numbers.prepare)
 
     async def close(self) -> None:
         """Close the database."""

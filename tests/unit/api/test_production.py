@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from pywats_api import ErrorMode, NotFoundError, Unit, UnitPhaseFlag, ValidationError, pyWATS
+from pywats_api import (
+    ErrorMode,
+    NotFoundError,
+    Product,
+    ProductRevision,
+    Unit,
+    UnitPhaseFlag,
+    ValidationError,
+    pyWATS,
+)
 from pywats_api.unit_phases import phase_name
 
 from .conftest import TOKEN, make_client, make_report
@@ -20,6 +29,15 @@ async def http(server):
     headers = {"Authorization": f"Basic {TOKEN}"}
     async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+async def products(api):
+    """The products that the units here are of."""
+    await api.product.bulk_save_products([Product(part_number=part) for part in ("P1", "P2", "B", "C")])
+    await api.product.bulk_save_revisions(
+        [ProductRevision(part_number="P1", revision=revision) for revision in "ABC"]
+    )
 
 
 async def rule(http, *codes, part="P1"):

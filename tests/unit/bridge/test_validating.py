@@ -83,6 +83,7 @@ async def test_wats_answers_by_the_settings(tmp_path):
         unknown = await answer(AsyncWATS(server.url, "t"))
         passed = await answer(AsyncWATS(server.url, "t"), unknown_unit="pass", no_rule="fail")
         async with AsyncWATS(server.url, "t") as api:
+            await api.product.create_product("P")
             await api.production.create_unit(Unit(serial_number="SN-1", part_number="P", unit_phase_id=2048))
         shipped = await answer(AsyncWATS(server.url, "t"), blocking_phases=["Shipped"])
     assert unknown.code == ReasonCode.UNKNOWN_UNIT

@@ -9,7 +9,7 @@ import pytest
 from shopfloor import event, rules, taught
 
 from handlers.validation import WatsUnitValidator
-from pywats_api import AsyncWATS, RetryConfig, Unit
+from pywats_api import AsyncWATS, Product, RetryConfig, Unit
 from pywats_api.server import LocalWATS, process
 from pywats_api.wsjf import Report, SeqCall, Step
 from pywats_events.event import EventType
@@ -230,6 +230,7 @@ async def test_the_route_alone_does_not_look_at_phases(api, rule):
 async def test_units_that_are_built_in(api, rule, trouble):
     """Count where they are asked about, at any depth."""
     await rule(30, part="CHIP")
+    await api.product.bulk_save_products([Product(part_number=part) for part in ("P1", "BOARD", "CHIP")])
     await api.production.create_units(
         [
             Unit(serial_number="SN-1001", part_number="P1"),
