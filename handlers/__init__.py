@@ -4,6 +4,7 @@ from handlers.asset import FaultHandler
 from handlers.asset_state import StateHandler
 from handlers.asset_upkeep import NotesHandler, UpkeepHandler
 from handlers.memory import FactStore
+from handlers.repair import RepairHandler
 from handlers.report import Built, ReportHandler, build_report, reason_to_drop, report_id, result_of
 from handlers.rules import Rules
 from handlers.unit_context import Known, UnitContext, facts_of
@@ -14,6 +15,7 @@ __all__ = [
     "FaultHandler",
     "Known",
     "NotesHandler",
+    "RepairHandler",
     "ReportHandler",
     "Rules",
     "StateHandler",

@@ -128,6 +128,26 @@ def report_start(report_id: str) -> str:
     return _key("report-start", report_id)
 
 
+def finding(identifier: str) -> str:
+    """A defect or symptom, by the id that the station gave it."""
+    return _key("finding", identifier)
+
+
+def failed(identifier: str, position: int | None) -> str:
+    """The last result of a unit that was no pass, as a station named the unit."""
+    return _key("failed", identifier, _place(position))
+
+
+def reported(event_id: str) -> str:
+    """The report that became of a result that was no pass, or found something."""
+    return _key("reported", event_id)
+
+
+def failed_report(serial_number: str) -> str:
+    """The last report of a unit that was no pass."""
+    return _key("failed-report", serial_number)
+
+
 def asset_entry(event_id: str, kind: str) -> str:
     """An entry in an asset's log that may have been made, or was."""
     return _key("asset-entry", event_id, kind)

@@ -11,17 +11,22 @@ from typing import Any, Final, Protocol
 import structlog
 
 from handlers import fact_keys as keys
+from handlers.finding_places import finding_places
 from handlers.memory import FactStore
 from handlers.natural_key import NaturalKeys
+from handlers.recorded import RECORDED, recorded
 from handlers.report_building import Built, build_report, reason_to_drop, report_id, result_of
 from handlers.rules import Rules
-from handlers.sources import PartSource
+from handlers.serials import serial_of
+from handlers.sources import PartSource, default_sources
 from handlers.unit_context import Known, UnitContext
 from handlers.wats import DESTINATION, unfit_data, wats_failures
-from pywats_api.wsjf import Report
+from handlers.wats_units import Headers, UnitLookup
+from pywats_api.wsjf import Report, ReportResult
 from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
+from pywats_events.journal import Fact
 from pywats_events.payloads import TestResultEvent
 
 __all__ = ["Built", "ReportHandler", "ReportSink", "build_report", "reason_to_drop", "report_id", "result_of"]
@@ -34,7 +39,7 @@ _HELD_NO_LONGER = 3600.0
 _AT_ONCE: Final = 300  # measurements; more of them would hold up the loop for too long
 
 
-class Reports(Protocol):
+class Reports(Headers, Protocol):
     """``api.report``."""
 
     async def submit(self, report: Report, /) -> Any:
@@ -92,20 +97,29 @@ class ReportHandler(BaseHandler):
         """
         self._api = api
         self._rules = rules
+        self._memory = memory
+        self._lookup = UnitLookup(api.report)
         self._context = UnitContext(memory.recall)
         self._keys = NaturalKeys(memory)
-        self._sources = sources
+        self._sources = sources or default_sources()
 
     @property
     def event_types(self) -> tuple[EventType, ...]:
-        """Test and inspection results."""
-        return EventType.TEST_RESULT, EventType.INSPECTION_RESULT
+        """Test and inspection results; process data and readings where they are wanted."""
+        wanted = [EventType.TEST_RESULT, EventType.INSPECTION_RESULT]
+        if self._rules.report.processed:
+            wanted.append(EventType.UNIT_PROCESSED)
+        if self._rules.report.readings:
+            wanted.append(EventType.READINGS_RECORDED)
+        return tuple(wanted)
 
     async def handle(self, event: Event) -> Done | Dropped:
         """Build the report and submit it."""
         known = await self._context.of(event)
         with unfit_data("payload"):
-            payload = result_of(event)
+            payload = recorded(event, self._rules) if event.event_type in RECORDED else result_of(event)
+        if isinstance(payload, Dropped):
+            return payload
         rule = reason_to_drop(payload, known, self._rules)
         if rule:
             return Dropped(rule)
@@ -114,11 +128,50 @@ class ReportHandler(BaseHandler):
         moved = await self._keys.settle(built.report, latest=event.metadata.received_at or datetime.now(UTC))
         with wats_failures():
             await self._api.report.submit(built.report)
+        await self._remember_failure(event, built)
         _log.debug("report sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
 
+    async def _remember_failure(self, event: Event, built: Built) -> None:
+        """Keep what a repair will ask for: which report showed the failure, and where in it."""
+        report, places = built.report, finding_places(built.report)
+        is_failed = report.result is not ReportResult.PASSED
+        if not (is_failed or places):
+            return
+        value = {
+            "report": str(report.id),
+            "part_number": report.pn,
+            "revision": report.rev,
+            "process": report.process_code,
+            "steps": places,
+            "at": event.time.isoformat(),
+        }
+        facts = [Fact(key=keys.reported(event.id), value=value, time=event.time)]
+        if is_failed:
+            facts.append(Fact(key=keys.failed_report(report.sn), value=value, time=event.time))
+        await self._memory.remember(facts)
+
     async def _build(self, event: Event, known: Known, payload: TestResultEvent) -> Built:
-        build = partial(build_report, event, known, self._rules, payload=payload, sources=self._sources)
+        try:
+            return await self._built(event, known, payload, self._sources)
+        except NotReady:
+            if not self._rules.report.ask_wats:
+                raise
+            part = await self._lookup.part_of(self._serial(event, known))
+            if part is None:
+                raise
+            return await self._built(
+                event, known, payload, (*self._sources, PartSource("WATS", lambda _: part))
+            )
+
+    def _serial(self, event: Event, known: Known) -> str:
+        unit_ids = self._rules.station(event.source).unit_ids
+        return serial_of(known, unit_ids=unit_ids, pattern=self._rules.report.composed_serial).value
+
+    async def _built(
+        self, event: Event, known: Known, payload: TestResultEvent, sources: Sequence[PartSource]
+    ) -> Built:
+        build = partial(build_report, event, known, self._rules, payload=payload, sources=sources)
         if sum(len(test.measurements) for test in payload.tests) <= _AT_ONCE:
             return build()
         return await asyncio.to_thread(build)

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from handlers.asset_rules import AssetRules, FaultRules, StateRules, UpkeepRules
 from handlers.patterns import PartRegex, fits
-from handlers.report_rules import ReportRules
+from handlers.report_rules import RepairRules, ReportRules
 from handlers.rule import Pattern, ProcessCode, Rule, Text
 from handlers.serials import UnitIds
 
@@ -121,6 +121,7 @@ class Rules(Rule):
     process_by_method: dict[str, ProcessCode] = Field(default={})
     """Codes of test operations by test method, for all stations without a code of their own."""
     report: ReportRules = ReportRules()
+    repair: RepairRules = RepairRules()
     assets: AssetRules = AssetRules()
     faults: FaultRules = FaultRules()
     states: StateRules = StateRules()

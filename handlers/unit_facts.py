@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from handlers import fact_keys as keys
 from handlers import line_facts
 from handlers.line_facts import Taught, part_name, said
+from handlers.result_facts import results_taught
 from pywats_events.event import Event, EventType
 from pywats_events.journal import Fact
 from pywats_events.payloads import (
@@ -42,6 +43,7 @@ def facts_of(event: Event) -> Sequence[Fact]:
     | UNIT_INITIALIZED, UNIT_ARRIVED | place (by transaction) | serial and status at a position |
     | UNIT_PERSONALIZED | serial, unit, place, personal | serial number and other values given to a unit |
     | RECIPE_ACTIVATED | recipe (by station, and lane) | the active recipe and its work order |
+    | TEST_RESULT, INSPECTION_RESULT | failed, finding | see ``result_facts`` |
     | ASSET_FAULT | fault | what a later "cleared" is about |
     | ASSET_STATE_CHANGED | asset_state_said | the last state of a station or of a part of it |
     | all others | | see ``line_facts`` |
@@ -50,6 +52,8 @@ def facts_of(event: Event) -> Sequence[Fact]:
     before the end are often handled after it, and still need them. Nor does a heartbeat repeat them: a fact
     that is told anew looks as if it had only just become true.
     """
+    if event.event_type in _RESULTS:
+        return _facts(event, results_taught(event))
     teach = _TEACHERS.get(event.event_type)
     if teach is None:
         return ()
@@ -57,9 +61,14 @@ def facts_of(event: Event) -> Sequence[Fact]:
         payload = parse(event)
     except ValidationError:
         return ()
+    return _facts(event, teach(event, payload))
+
+
+def _facts(event: Event, taught: Taught) -> Sequence[Fact]:
     at = event.time.isoformat()
-    taught = dict(teach(event, payload))
-    return tuple(Fact(key=key, value={**value, "at": at}, time=event.time) for key, value in taught.items())
+    return tuple(
+        Fact(key=key, value={**value, "at": at}, time=event.time) for key, value in dict(taught).items()
+    )
 
 
 def _work_started(event: Event, payload: Any) -> Taught:
@@ -169,6 +178,7 @@ def _identified(event: Event, payload: Any) -> Taught:
     yield from _placed(event, payload)
 
 
+_RESULTS: Final = frozenset({EventType.TEST_RESULT, EventType.INSPECTION_RESULT})
 _TEACHERS: Final[dict[EventType, Callable[[Event, Any], Taught]]] = {
     **line_facts.TEACHERS,
     EventType.WORK_STARTED: _work_started,

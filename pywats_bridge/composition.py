@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from handlers import (
     FaultHandler,
     NotesHandler,
+    RepairHandler,
     ReportHandler,
     Rules,
     StateHandler,
@@ -134,7 +135,7 @@ class WatsSink(ReportSink, Protocol):
 
 def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
     """Make the handlers for WATS."""
-    kinds = (ReportHandler, FaultHandler, StateHandler, UpkeepHandler, NotesHandler)
+    kinds = (ReportHandler, RepairHandler, FaultHandler, StateHandler, UpkeepHandler, NotesHandler)
     return tuple(kind(api, rules, memory) for kind in kinds)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pywats_api.asset import Asset, AssetLogEntry, AssetState, AssetType
+from pywats_api.report import ReportHeader
 from pywats_api.wsjf import Report
 from pywats_events import PermanentError
 
@@ -43,6 +44,10 @@ class DryWATS:
     async def submit(self, report: Report, /) -> None:
         """``api.report.submit``."""
         self.calls.append(Call("POST", "/api/Report/WSJF", report.to_wire()))
+
+    async def query_headers(self, *, odata_filter: str, top: int, orderby: str) -> Sequence[ReportHeader]:  # noqa: ARG002
+        """``api.report.query_headers``."""
+        return []
 
     async def get_asset(self, *, serial_number: str) -> Asset:
         """``api.asset.get_asset``."""

@@ -1,0 +1,105 @@
+"""What WATS itself knows of a unit: asked last, and seldom."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+from uuid import UUID
+
+from handlers.sources import Part
+from handlers.wats import wats_failures
+from pywats_api.report import ReportHeader
+
+_KEPT: Final = 10_000
+_KNOWN_FOR: Final = 3600.0
+_UNKNOWN_FOR: Final = 60.0
+
+
+class Headers(Protocol):
+    """``api.report``, as far as look-ups go."""
+
+    async def query_headers(self, *, odata_filter: str, top: int, orderby: str) -> Sequence[ReportHeader]:
+        """Headers of reports that match."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedReport:
+    """The test report that showed what was repaired later.
+
+    Attributes:
+        report: its id.
+        steps: the step that shows a finding, by the finding's id.
+        how: how it was found.
+    """
+
+    report: UUID
+    part_number: str
+    revision: str
+    process: int
+    how: str
+    steps: dict[str, int]
+
+
+class UnitLookup:
+    """Asks WATS for the last report of a serial number; an answer is kept for a while."""
+
+    def __init__(self, reports: Headers, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reports = reports
+        self._clock = clock
+        self._parts: OrderedDict[str, tuple[float, Part | None]] = OrderedDict()
+
+    async def part_of(self, serial: str) -> Part | None:
+        """Give the product of a unit by its newest report; None when WATS has none.
+
+        Raises:
+            DestinationUnavailable, TransientError, PermanentError: WATS can't be asked.
+        """
+        until, part = self._parts.get(serial, (0.0, None))
+        if self._clock() < until:
+            return part
+        with wats_failures():
+            found = await self._reports.query_headers(
+                odata_filter=f"serialNumber eq {_quoted(serial)}", top=1, orderby="start desc"
+            )
+        part = None
+        if found and found[0].part_number:
+            how = f"newest report of the unit in WATS ({found[0].uuid})"
+            part = Part(found[0].part_number, found[0].revision, None, how)
+        self._parts[serial] = (self._clock() + (_KNOWN_FOR if part else _UNKNOWN_FOR), part)
+        while len(self._parts) > _KEPT:
+            self._parts.popitem(last=False)
+        return part
+
+    async def failed_report_of(self, serial: str, before: datetime) -> FailedReport | None:
+        """Give the last test report of a unit, before a time, that was no pass; raises as ``part_of``."""
+        latest = before.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        conditions = (
+            f"serialNumber eq {_quoted(serial)}",
+            "reportType eq 'T'",
+            "result ne 'P'",
+            f"start le {latest}",
+        )
+        with wats_failures():
+            found = await self._reports.query_headers(
+                odata_filter=" and ".join(conditions), top=1, orderby="start desc"
+            )
+        for header in found:
+            if header.uuid and header.part_number and header.process_code is not None:
+                return FailedReport(
+                    report=header.uuid,
+                    part_number=header.part_number,
+                    revision=header.revision or "",
+                    process=header.process_code,
+                    how="last failed report of the unit in WATS",
+                    steps={},
+                )
+        return None
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"

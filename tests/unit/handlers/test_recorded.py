@@ -1,0 +1,98 @@
+"""Process data and readings: reports only where a site wants them, and never a pass that nobody gave."""
+
+import pytest
+from shopfloor import ICT, NOON, a_test, event, number, result, rules, taught
+
+from handlers import ReportHandler, report_id
+from pywats_api.wsjf import ReportResult
+from pywats_events.errors import NotReady
+from pywats_events.event import EventType
+from pywats_events.handler import Done, Dropped
+
+PROCESSED = {"asset_id": ICT, "unit_id": "SN1", "recipe": "BRD-A"}
+
+
+def processed(**said):
+    return event(EventType.UNIT_PROCESSED, {**PROCESSED, **said})
+
+
+def readings(*tests, **said):
+    return event(
+        EventType.READINGS_RECORDED, {"asset_id": ICT, "unit_id": "SN1", "tests": list(tests), **said}
+    )
+
+
+async def handler(api, **report):
+    own = rules(
+        report={"processed": True, "readings": True, **report},
+        stations=[{"handle": "*", "machine_name": "{name}", "process": 30, "part_number": "100-200"}],
+    )
+    return ReportHandler(api, own, await taught())
+
+
+async def test_only_where_it_is_wanted(api):
+    """By default nobody gets a report of the making."""
+    made = ReportHandler(api, rules(), await taught())
+    assert EventType.UNIT_PROCESSED not in made.event_types
+    assert {EventType.UNIT_PROCESSED, EventType.READINGS_RECORDED} <= set((await handler(api)).event_types)
+
+
+@pytest.mark.parametrize(
+    ("made", "letter"),
+    [
+        (processed(result="passed"), "P"),
+        (processed(result="failed"), "F"),
+        (processed(result="unknown", result_said="Fine"), "E"),
+        (processed(tests=[a_test("Zone", None, number(250.0, result="passed"))]), "P"),
+        (readings(a_test("Torque", None, number(1.0, result="passed"))), "P"),
+        (
+            readings(
+                a_test("Torque", None, number(1.0, result="passed"), number(2.0, "R2", result="failed"))
+            ),
+            "F",
+        ),
+        (readings(a_test("Torque", None, number(1.0, result="failed"), number(2.0, "R2"))), "F"),
+    ],
+)
+async def test_verdicts(api, made, letter):
+    """The machine's word, else the worst of the readings where all have one."""
+    done = await (await handler(api)).handle(made)
+    assert isinstance(done, Done)
+    assert (await api.report.get(report_id(made)))["result"] == letter
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        processed(),
+        readings(a_test("Torque", None, number(1.0))),
+        readings(a_test("Torque", None, number(1.0, result="passed"), number(2.0, "R2"))),
+    ],
+)
+async def test_no_verdict_is_no_pass(api, made):
+    """Data without a verdict make no report, unless a site says that they are to count as passed."""
+    assert "unjudged" in (await (await handler(api)).handle(made)).rule
+    await (await handler(api, unjudged="passed")).handle(made)
+    assert (await api.report.get(report_id(made)))["result"] == ReportResult.PASSED
+
+
+async def test_data_of_the_machine_itself(api):
+    """Readings that name no unit are nobody's report."""
+    made = event(EventType.READINGS_RECORDED, {"asset_id": ICT, "tests": []})
+    assert isinstance(await (await handler(api)).handle(made), Dropped)
+
+
+async def test_wats_is_asked_last(api):
+    """A unit that only WATS knows gets its product from its newest report, which is said."""
+    known, unknown = result(), result(recipe=None, event_id="e-2", time=NOON.replace(hour=13))
+    made = ReportHandler(api, rules(), await taught())
+    with pytest.raises(NotReady):
+        await made.handle(unknown)
+    made = ReportHandler(api, rules(), await taught())
+    await made.handle(known)
+    done = await made.handle(unknown)
+    assert done.detail["part_number"] == "100-200"
+    assert done.detail["sources"]["part_number"].startswith("newest report of the unit in WATS")
+    made = ReportHandler(api, rules(report={"ask_wats": False}), await taught())
+    with pytest.raises(NotReady):
+        await made.handle(unknown)
