@@ -93,6 +93,7 @@ class Bridge:
             handler_timeout=handler_timeout,
             high_water=high_water,
             rate_limits={DESTINATION: rate} if rate is not None else None,
+            lease=delivery.lease,
         )
         api.on_request(partial(self.bus.note_request, DESTINATION))
         self.bus.observe(facts_of)

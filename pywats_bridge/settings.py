@@ -187,6 +187,8 @@ class DeliverySettings(Section):
         failure_threshold: failures in a row after which WATS is left alone for a while.
         reset_timeout: seconds until it is tried again then.
         stop_timeout: seconds that a stopping bridge gives to deliveries.
+        lease: seconds after which another bridge on the same journal goes on with what a dead one had under
+            way. A live one renews it.
     """
 
     concurrency: int = Field(default=16, ge=1, le=256)
@@ -196,6 +198,7 @@ class DeliverySettings(Section):
     failure_threshold: int = Field(default=5, ge=1)
     reset_timeout: float = Field(default=10.0, gt=0)
     stop_timeout: float = Field(default=10.0, ge=0)
+    lease: float = Field(default=30.0, ge=1, le=3600)
 
 
 class ValidationSettings(Section):

@@ -14,6 +14,7 @@ from uuid import uuid4
 import structlog
 
 from pywats_events.bus.backlog import Backlog
+from pywats_events.bus.claiming import LEASE
 from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.bus.destinations import Destinations
 from pywats_events.bus.dispatcher import Dispatcher, Settled
@@ -67,6 +68,8 @@ class AsyncEventBus:
         handler_timeout: seconds after which a try counts as failed.
         high_water: from so many unsettled deliveries on, sources wait.
         rate_limits: how fast destinations may be asked, by their names. Handlers share the rate of theirs.
+        lease: seconds after which another bus on the same journal goes on with what this one had under way,
+            if this one is no more. It is renewed while a try takes longer.
         clock: seconds since 1970, for rates and drains.
     """
 
@@ -80,10 +83,13 @@ class AsyncEventBus:
         handler_timeout: float = 60.0,
         high_water: int = 10_000,
         rate_limits: Mapping[str, RateLimit] | None = None,
+        lease: float = LEASE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if concurrency < 1:
             raise ValueError("concurrency must be at least 1")
+        if lease <= 0:
+            raise ValueError("lease must be more than 0 seconds")
         self.journal: Journal = journal if journal is not None else MemoryJournal()
         self._error_policy = error_policy or ErrorPolicy()
         self._error_policy.dead_letter_queue.bind(self._replay_ids)
@@ -106,6 +112,7 @@ class AsyncEventBus:
             self.journal,
             breaker=self._error_policy.circuit_breaker,
             limits=rate_limits or {},
+            lease=lease,
             on_back=lambda _: self._backlog.count_soon(),
             clock=clock,
         )
@@ -125,6 +132,7 @@ class AsyncEventBus:
             retry_policy=retry_policy or RetryPolicy(),
             destinations=self._destinations,
             drains=self._drains,
+            lease=lease,
             handler_timeout=handler_timeout,
             executor=self._executor,
             on_settled=self._note_settled,

@@ -15,8 +15,8 @@ from pywats_events.bus.subscription import Subscription
 from pywats_events.journal import Delivery, Journal
 from pywats_events.policies import BreakerState, CircuitBreaker
 
-#: Seconds for which a claim holds without being renewed.
-LEASE: Final = 60.0
+#: Seconds for which a claim, or the right to probe, holds without being renewed.
+LEASE: Final = 30.0
 #: Seconds after which it is asked again whether we may probe, when another bridge does.
 ASK_AGAIN: Final = 1.0
 #: Shortest wait in seconds for a permit: many that come quickly are taken together.
@@ -45,6 +45,7 @@ class Claims:
         subscriptions: the handlers by name; may change meanwhile.
         destinations: says which destinations may be asked, and how fast.
         drains: says where a backlog drains.
+        lease: seconds for which a claim holds without being renewed.
     """
 
     def __init__(
@@ -53,11 +54,14 @@ class Claims:
         subscriptions: Mapping[str, Subscription],
         destinations: Destinations,
         drains: Drains,
+        *,
+        lease: float = LEASE,
     ) -> None:
         self._journal = journal
         self._subscriptions = subscriptions
         self._destinations = destinations
         self._drains = drains
+        self._lease = lease
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         self._turn = 0
         self._nap: float | None = None
@@ -179,7 +183,7 @@ class Claims:
         return await self._journal.claim(
             limit=limit,
             now=datetime.now(UTC),
-            lease_seconds=LEASE,
+            lease_seconds=self._lease,
             handlers=names,
             since=since,
             coalesce=coalesce,

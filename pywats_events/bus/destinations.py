@@ -20,8 +20,6 @@ log = structlog.get_logger(__name__)
 
 #: Seconds after which the holds of other bridges are looked up again, while all is well here.
 LOOK_UP: Final = 2.0
-#: Seconds for which nobody else probes.
-PROBE_LEASE: Final = 60.0
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +61,7 @@ class Destinations:
         breaker: settings of the breakers.
         limits: rate limits by destination.
         on_back: is told of a destination that is back.
+        lease: seconds for which nobody else probes.
         clock: seconds since 1970.
     """
 
@@ -72,12 +71,14 @@ class Destinations:
         *,
         breaker: CircuitBreaker,
         limits: Mapping[str, RateLimit],
+        lease: float,
         on_back: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
         self._settings: dict[str, CircuitBreaker] = {}
         self._breaker = breaker
+        self._lease = lease
         self._on_back = on_back
         self._buckets = {name: TokenBucket(limit, clock) for name, limit in limits.items()}
         self._unsaved: set[str] = set()
@@ -223,9 +224,9 @@ class Destinations:
         if now < self._rights.get(name, now):
             return True
         moment = datetime.fromtimestamp(now, UTC)
-        if not await self._journal.try_probe(name, now=moment, lease_seconds=PROBE_LEASE):
+        if not await self._journal.try_probe(name, now=moment, lease_seconds=self._lease):
             return False
-        self._rights[name] = now + PROBE_LEASE
+        self._rights[name] = now + self._lease
         # what is parked has its own time, which may be later: a probe must have something to be made with
         await self._journal.unpark(destination_key(name))
         return True

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 
-from pywats_events.bus.claiming import LEASE, SHORTEST_NAP, Claimed, Claims
+from pywats_events.bus.claiming import SHORTEST_NAP, Claimed, Claims
 from pywats_events.bus.destinations import Destinations, current_permit
 from pywats_events.bus.drains import Drains
 from pywats_events.bus.intake import exempt_from_backlog
@@ -65,6 +65,7 @@ class Dispatcher:
         retry_policy: for handlers without one of their own.
         destinations: says which destinations may be asked, and how fast.
         drains: says where a backlog drains.
+        lease: seconds for which a claim holds; renewed while its try runs.
         handler_timeout: seconds after which a try counts as failed.
         executor: runs handlers that are not async.
         on_settled: called after each commit with its tries and the ids of the events settled as a whole.
@@ -79,6 +80,7 @@ class Dispatcher:
         retry_policy: RetryPolicy,
         destinations: Destinations,
         drains: Drains,
+        lease: float,
         handler_timeout: float,
         executor: Executor,
         on_settled: Callable[[Sequence[Settled], Sequence[str]], Awaitable[None]],
@@ -89,7 +91,8 @@ class Dispatcher:
         self._retry_policy = retry_policy
         self._destinations = destinations
         self._drains = drains
-        self._claims = Claims(journal, subscriptions, destinations, drains)
+        self._lease = lease
+        self._claims = Claims(journal, subscriptions, destinations, drains, lease=lease)
         self._handler_timeout = handler_timeout
         self._executor = executor
         self._on_settled = on_settled
@@ -179,7 +182,7 @@ class Dispatcher:
 
     async def _claim(self) -> int:
         if not self._threads_left:  # the program ends; what is ready stays for the next one
-            await self._journal.claim(limit=0, now=_now(), lease_seconds=LEASE, handlers=())
+            await self._journal.claim(limit=0, now=_now(), lease_seconds=self._lease, handlers=())
             return 0
         claimed = await self._claims.claim(self._concurrency - len(self._running))
         fresh = [one for one in claimed if not self._renewed(one)]
@@ -365,10 +368,12 @@ class Dispatcher:
 
     async def _renew_forever(self) -> None:
         while True:
-            await asyncio.sleep(LEASE / 3)
+            await asyncio.sleep(self._lease / 3)
             if self._held:
                 try:
-                    await self._journal.extend(list(self._held.values()), now=_now(), lease_seconds=LEASE)
+                    await self._journal.extend(
+                        list(self._held.values()), now=_now(), lease_seconds=self._lease
+                    )
                 except JournalError as error:
                     log.error("leases could not be renewed", error=str(error))  # noqa: TRY400  # the text says it
 

@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 from brokers import Machine, RabbitMQ
 from proving import (
-    OVENS,
+    HANDLES,
     Watched,
     books_of,
     code_of,
     configuration,
     counted,
-    fault,
+    fault_at,
     in_order,
-    installed,
+    installed_on,
     lines_in,
     local_wats,
     malformed,
     publish,
     reports_in,
     run_of,
+    there_is,
 )
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(1500)]
 
-HANDLES = tuple(OVENS.values())
 UNITS = [f"SN-{number:03}" for number in range(20)]
 #: Runs of each unit, faults and unreadable messages between two kills.
 RUNS, FAULTS, CUT = 3, 9, 1
@@ -51,14 +51,14 @@ def wave_of(number: int) -> list[bytes]:
         part
         for run in range(number * RUNS, (number + 1) * RUNS)
         for unit in UNITS
-        for part in (installed(unit, run), run_of(unit, run))
+        for part in (installed_on(unit, run), run_of(unit, run))
     ]
     for one in range(number * FAULTS, (number + 1) * FAULTS):
-        bodies.insert((one * 17) % len(bodies), fault(HANDLES[one % len(HANDLES)], one))
+        bodies.insert((one * 17) % len(bodies), fault_at(HANDLES[one % len(HANDLES)], one))
     # each oven's faults in the order of their numbers, wherever they stand between the others
     places = [place for place, body in enumerate(bodies) if b"FaultOccurred" in body]
     for place, one in zip(places, range(number * FAULTS, (number + 1) * FAULTS), strict=True):
-        bodies[place] = fault(HANDLES[one % len(HANDLES)], one)
+        bodies[place] = fault_at(HANDLES[one % len(HANDLES)], one)
     bodies.insert(len(bodies) // 2, malformed(number))
     return bodies
 
@@ -71,7 +71,7 @@ def wave_of(number: int) -> list[bytes]:
         pytest.param("0-9-1", 50, 42, marks=pytest.mark.soak, id="0-9-1-long"),
     ],
 )
-async def test_every_report_is_there_once_after_all_these_kills(
+async def test_every_reportthere_is_once_after_all_these_kills(
     own_broker: RabbitMQ, tmp_path: Path, protocol: str, kills: int, seed: int
 ) -> None:
     """Reports and lines about faults once, each unit in order, dead letters all explained, books balanced."""
@@ -85,7 +85,7 @@ async def test_every_report_is_there_once_after_all_these_kills(
             tmp_path, wats=wats.url, port=own_broker.port, unique=unique, protocol=protocol
         )
         async with Watched.started(config) as bridge:
-            await bridge.until(lambda: _is_there(own_broker, f"bridge-{unique}"))
+            await bridge.until(lambda: there_is(own_broker, f"bridge-{unique}"))
         for number, bodies in enumerate(waves[:-1]):
             wats.knobs.reset()
             wats.knobs.seed = seed + number
@@ -140,7 +140,3 @@ async def test_every_report_is_there_once_after_all_these_kills(
     assert sums.done + sums.dropped + sums.dead == sums.received - sums.repeated
     assert sums.received - sums.repeated == sum(map(len, waves))
 
-
-async def _is_there(broker: RabbitMQ, queue: str) -> bool:
-    """Tell whether the bridge has made its queue: what is published before goes nowhere."""
-    return queue in await asyncio.to_thread(broker.ctl, "list_queues", "name")
