@@ -188,30 +188,29 @@ class Event:
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Give the CloudEvents 1.0 JSON document (structured mode) of this event."""
-        document: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": _to_uri(self.source),
-            "type": self.event_type._value_,
-            "time": self.time.isoformat(),
-            "datacontenttype": "application/json",
-            "data": self.payload,
-        }
-        if self.key:
-            document["subject"] = self.key
+        document = self._document()
+        named = ((name, getattr(document, name)) for name in document.__struct_fields__)
+        return {name: value for name, value in named if value is not None and value is not msgspec.UNSET}
+
+    def _document(self) -> _Document:
         metadata = self.metadata
-        said = {
-            "correlationid": metadata.correlation_id,
-            "causationid": metadata.causation_id,
-            "messagename": metadata.message_name,
-            "transport": metadata.transport,
-            "traceparent": metadata.traceparent,
-            "tracestate": metadata.tracestate,
-        }
-        document.update({attribute: value for attribute, value in said.items() if value is not None})
-        if metadata.received_at is not None:
-            document["receivedat"] = metadata.received_at.isoformat()
-        return document
+        return _Document(
+            "1.0",
+            self.id,
+            _to_uri(self.source),
+            self.event_type._value_,
+            self.time.isoformat(),
+            "application/json",
+            self.payload,
+            self.key or None,
+            metadata.correlation_id,
+            metadata.causation_id,
+            metadata.message_name,
+            metadata.transport,
+            metadata.traceparent,
+            metadata.tracestate,
+            None if metadata.received_at is None else metadata.received_at.isoformat(),
+        )
 
     def to_json(self) -> str:
         """Give the CloudEvents document as JSON text; see ``to_json_bytes``."""
@@ -225,14 +224,14 @@ class Event:
             ValueError: it holds a number that JSON does not have (NaN, infinity).
             RecursionError: it is nested too deep.
         """
-        document = self.to_cloudevent()
         try:
-            encoded = _encode(document)
+            encoded = _encode(self._document())
         except (TypeError, ValueError, RecursionError):
             encoded = b"null"
-        if b"null" not in encoded:  # which also stands for NaN
+        # null also stands for NaN, which is not equal to it
+        if b"null" not in encoded or _is_same(encoded, self.payload):
             return encoded
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(self.to_cloudevent(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode(errors="surrogatepass")
 
     @classmethod
@@ -283,6 +282,34 @@ class Event:
             EventFormatError: not JSON, or not a CloudEvent.
         """
         try:
+            document = _decode_document(text)
+        except (ValueError, RecursionError):
+            document = None
+        event_type = None if document is None else _TYPES.get(document.type)
+        if document is None or event_type is None or not document.is_ours:
+            return cls._from_other_json(text)
+        return cls(
+            event_type,
+            document.data,
+            _from_uri(document.source),
+            document.id,
+            _moment(document.time, "time"),
+            document.subject or "",
+            EventMetadata(
+                document.correlationid,
+                document.causationid,
+                document.messagename,
+                document.transport,
+                None if document.receivedat is None else _moment(document.receivedat, "receivedat"),
+                document.traceparent,
+                document.tracestate,
+            ),
+        )
+
+    @classmethod
+    def _from_other_json(cls, text: str | bytes) -> Self:
+        """Read a document that others may have written, or tell what is wrong with it."""
+        try:
             document = loads(text)
         except EventFormatError as error:
             raise EventFormatError(f"CloudEvent: {error}") from error
@@ -291,6 +318,42 @@ class Event:
         return cls.from_cloudevent(document)
 
 
+class _Document(msgspec.Struct, omit_defaults=True):
+    """A CloudEvents document as events are written, which is the fast way to write and read one."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: str
+    datacontenttype: str
+    data: dict[str, Any]
+    subject: str | None = None
+    correlationid: str | None = None
+    causationid: str | None = None
+    messagename: str | None = None
+    transport: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+    receivedat: str | None = None
+    data_base64: Any = msgspec.UNSET
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it is a document as ours are."""
+        is_whole = self.specversion == "1.0" and self.id and self.source
+        return bool(is_whole and self.data_base64 is msgspec.UNSET)
+
+
+def _is_same(encoded: bytes, payload: object) -> bool:
+    """Tell whether a document gives this payload back."""
+    try:
+        return bool(_decode_document(encoded).data == payload)
+    except (ValueError, RecursionError):
+        return False
+
+
+_decode_document: Final = msgspec.json.Decoder(_Document).decode
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -331,8 +394,10 @@ def _from_uri(source: str) -> str:
 
 def _time(document: Mapping[str, Any], attribute: str) -> datetime | None:
     value = document.get(attribute)
-    if value is None:
-        return None
+    return None if value is None else _moment(value, attribute)
+
+
+def _moment(value: Any, attribute: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ from pywats_events.journal.records import READ_AGAIN, Amended, Routed
 from pywats_events.journal.sqlite_lanes import DEAD, DISCARDED, Lanes
 from pywats_events.journal.sqlite_sets import in_sets
 from pywats_events.journal.sqlite_values import Text, document, text, untext
-from pywats_events.journal.sqlite_writing import Numbers, Prepared, Writing, learn, unit_of
+from pywats_events.journal.sqlite_writing import Numbers, Prepared, Writing, learn, rows_of, unit_of
 from pywats_events.message import Unreadable
 
 
@@ -21,14 +21,15 @@ def amend(lanes: Lanes, numbers: Numbers, message_id: str, one: Prepared, now: i
     writing = Writing(lanes, numbers)
     changed: list[str] = []
     new: list[str] = []
-    for routed, stored in zip(one.receipt.events, one.documents, strict=True):
+    # the ids go on with those of the unreadable parts
+    for routed, (_id, stored, _seen) in zip(one.receipt.events, one.ids, strict=False):
         if _replace(lanes, routed, stored):
             changed.append(routed.event.id)
         if _add_missing(writing, routed, stored, message=message, now=now):
             new.append(routed.event.id)
     read = _put_away_what_was_read(lanes, one.receipt.unreadable, message, now)
     for part in one.receipt.unreadable:
-        (pk,) = writing.know([(part.id, None, now)])
+        (pk,) = writing.know([(text(part.id), None, now)])
         if pk is not None:
             writing.unreadable(pk, message, part, now)
     writing.write()
@@ -86,9 +87,9 @@ def _add_missing(writing: Writing, routed: Routed, stored: bytes | None, *, mess
     lanes = writing.lanes
     pk, rows = _deliveries_of(lanes, routed.event.id)
     due_to = {handler for _seq, handler, _state in rows}
-    missing = [handler for handler in map(text, routed.handlers) if handler not in due_to]
+    missing = [handler for handler in routed.handlers if text(handler) not in due_to]
     if pk is None:
-        (pk,) = writing.know([(routed.event.id, stored, now)])
+        (pk,) = writing.know([(text(routed.event.id), stored, now)])
         ((transport,),) = lanes.db.execute(
             "SELECT transport FROM messages WHERE id = ?", (message,)
         ).fetchall()
@@ -96,9 +97,9 @@ def _add_missing(writing: Writing, routed: Routed, stored: bytes | None, *, mess
         lanes.count("unwanted", transport, not routed.handlers)
     elif missing and not rows:
         lanes.db.execute("UPDATE events SET document = ? WHERE pk = ?", (stored, pk))
-    for handler in missing:
+    for row in rows_of(routed.event, missing, now):
         assert pk is not None  # noqa: S101  # an id that was looked for in this transaction is new
-        writing.delivery(pk, message, routed.event, handler, now)
+        writing.delivery(pk, message, row)
     return bool(missing)
 
 

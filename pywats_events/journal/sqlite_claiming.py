@@ -39,11 +39,15 @@ _READY: Final = """
     WHERE handler = ? AND ready = 1 AND first_seen >= ? ORDER BY first_seen, seq LIMIT ?
 """
 _CHOSEN: Final = """
-    SELECT seq, handler, key, tries, attempts, first_seen, event, message, coalesce(parts, 1),
-        coalesce(transport, ''), document
-    FROM deliveries JOIN events ON pk = event LEFT JOIN messages ON id = message
+    SELECT seq, tries, attempts, event, message, coalesce(transport, ''), coalesce(parts, 1) = 1, document
+    FROM deliveries JOIN events ON pk = event LEFT JOIN messages ON messages.id = message
     WHERE seq IN ({rows})
-""".replace("ON id = message", "ON messages.id = message")
+"""
+#: Most verdicts: the rest of such a row stands already as ``_SETTLE`` would leave it.
+_DONE: Final = """
+    UPDATE deliveries SET state = 4, ready = 0, fingerprint = NULL, changed = ?
+    WHERE seq IN (SELECT value FROM json_each(?))
+"""
 _SETTLE: Final = """
     UPDATE deliveries SET ready = 0, state = said.column2, due = said.column3, tries = said.column4,
         attempts = said.column5, error = coalesce(said.column6, error),
@@ -170,22 +174,30 @@ def _closed(lanes: Lanes, events: Collection[int]) -> list[str]:
 
 
 def _take(lanes: Lanes, chosen: Sequence[Ready], now: int, until: int) -> list[Delivery]:
-    rows = found_in_sets(lanes.db, _CHOSEN, [(one.seq,) for one in chosen])
+    flying = lanes.in_flight
+    fresh = {one.seq: flying.fresh.take(one.seq) for one in chosen}
+    stored = {
+        row[0]: row[1:]
+        for row in found_in_sets(lanes.db, _CHOSEN, [(seq,) for seq, known in fresh.items() if known is None])
+    }
     claimed: list[Delivery] = []
-    for seq, handler, key, tries, attempts, first_seen, event_pk, message, parts, transport, stored in rows:
-        is_alone = parts == 1
+    for first_seen, seq, handler, key in chosen:
+        known = fresh[seq]
+        tries, attempts = 0, None
+        if known is not None:
+            event_pk, message, transport, is_alone, document = known
+        else:
+            tries, attempts, event_pk, message, transport, is_alone, document = stored[seq]
         held = Held(
-            seq, lanes.in_flight.next_claim(), until, handler, key, event_pk, message, transport, is_alone,
+            seq, flying.next_claim(), until, handler, key, event_pk, message, transport, bool(is_alone),
             tries, attempts,
         )  # fmt: skip
-        lanes.in_flight.take(held)
-        event = event_of(stored)
+        flying.take(held)
+        event = event_of(document)
         if event is None:
             _bury_what_cannot_be_read(lanes, held, now)
         else:
             claimed.append(Delivery(str(seq), event, untext(handler), tries, moment(first_seen), held.claim))
-    order = {one.seq: place for place, one in enumerate(chosen)}
-    claimed.sort(key=lambda delivery: order[int(delivery.id)])
     return claimed
 
 
@@ -197,7 +209,8 @@ def _bury_what_cannot_be_read(lanes: Lanes, held: Held, now: int) -> None:
         fingerprint_of(held.handler, error, reason), now,
     )  # fmt: skip
     lanes.in_flight.drop(held)
-    _write(lanes, [(held, row)])
+    in_sets(lanes.db, _SETTLE, [row])
+    _move(lanes, [(held, DEAD)])
 
 
 def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
@@ -210,19 +223,28 @@ def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
 
 def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
     """Write down what became of claims that still hold; give the events that are closed by it."""
-    settled: list[tuple[Held, Row]] = []
+    flying = lanes.in_flight
+    settled: list[tuple[Held, int]] = []
+    done: list[int] = []
+    rows: list[Row] = []
     events: dict[int, str] = {}
     unsure: set[int] = set()
     for verdict in verdicts:
         delivery = verdict.delivery
         seq = int(delivery.id)
-        held = lanes.in_flight.get(seq)
+        held = flying.get(seq)
         if held is None or held.claim != delivery.claim:
             continue  # its lease ended and another worker has it, or had it
-        lanes.in_flight.drop(held)
+        flying.drop(held)
         if isinstance(verdict, Release):
             continue
-        settled.append((held, (seq, *_said(verdict, held, now), now)))
+        if isinstance(verdict, Completed) and not verdict.rule and not verdict.detail:
+            done.append(seq)
+            settled.append((held, DONE))
+        else:
+            said = _said(verdict, held, now)
+            rows.append((seq, *said, now))
+            settled.append((held, said[0]))
         if isinstance(verdict, Completed | Bury):
             events[held.event] = delivery.event.id
             if not held.is_alone:
@@ -232,20 +254,21 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
                 "INSERT OR IGNORE INTO parked (name, delivery, place) VALUES (?, ?, ?)",
                 [(text(name), seq, place) for place, name in enumerate(verdict.on)],
             )
-    _write(lanes, settled)
+    if done:
+        lanes.db.execute(_DONE, (now, json.dumps(done)))
+    in_sets(lanes.db, _SETTLE, rows)
+    _move(lanes, settled)
     over = set(_closed(lanes, unsure)) if unsure else set()
     return [name for event, name in events.items() if event not in unsure or name in over]
 
 
-def _write(lanes: Lanes, settled: Sequence[tuple[Held, Row]]) -> None:
-    """Write verdicts down: each a claim with its row."""
-    in_sets(lanes.db, _SETTLE, [row for _held, row in settled])
+def _move(lanes: Lanes, settled: Sequence[tuple[Held, int]]) -> None:
+    """Note claims that have come to another state: in the sums, the fates of messages, and their lanes."""
     moved: Counter[tuple[Text, int]] = Counter()
     alone: Counter[tuple[Text, int]] = Counter()
     unsure: set[int] = set()
     left: list[tuple[Text, Text | None]] = []
-    for held, row in settled:
-        state = row[1]
+    for held, state in settled:
         moved[held.handler, state] += 1
         if held.is_alone:
             alone[held.transport, state] += 1

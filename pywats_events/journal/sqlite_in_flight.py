@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 
+from pywats_events.journal.sqlite_fresh import FreshOnes
 from pywats_events.journal.sqlite_values import Text
 
 
@@ -36,9 +37,14 @@ class Held:
 
 
 class InFlight:
-    """The claims that hold. Changes can be taken back until ``commit``, as those of the file."""
+    """The claims that hold. Changes can be taken back until ``commit``, as those of the file.
+
+    Attributes:
+        fresh: what was just written and may be claimed next.
+    """
 
     def __init__(self) -> None:
+        self.fresh = FreshOnes()
         self._claims = count(1)
         self._held: dict[int, Held] = {}
         self._lanes: dict[tuple[Text, Text | None], int] = {}
@@ -87,6 +93,7 @@ class InFlight:
 
     def note_company(self, message: int) -> None:
         """Note that a message has more deliveries than it had."""
+        self.fresh.clear()
         for held in self._held.values():
             if held.message == message:
                 held.is_alone = False
@@ -102,13 +109,9 @@ class InFlight:
 
     # --- together with the transactions of the file ------------------------------------------------------
 
-    def mark(self) -> int:
-        """Give a place to come back to."""
-        return len(self._undo)
-
-    def rollback(self, mark: int = 0) -> None:
-        """Take back what was noted since."""
-        while len(self._undo) > mark:
+    def rollback(self) -> None:
+        """Take back what was noted since the last commit."""
+        while self._undo:
             seq, before = self._undo.pop()
             now = self._held.get(seq)
             if now is not None:
@@ -126,3 +129,4 @@ class InFlight:
         self._lanes.clear()
         self._numbers.clear()
         self._undo.clear()
+        self.fresh.clear()

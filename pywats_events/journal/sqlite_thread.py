@@ -27,11 +27,8 @@ Work: TypeAlias = Callable[[sqlite3.Connection], T]
 class Undoable(Protocol):
     """Something in memory that changes together with the transactions."""
 
-    def mark(self) -> int:
-        """Give a place to come back to."""
-
-    def rollback(self, mark: int = 0) -> None:
-        """Take back what was changed since."""
+    def rollback(self) -> None:
+        """Take back what was changed since the last commit."""
 
     def commit(self) -> None:
         """Keep what was changed."""
@@ -58,12 +55,6 @@ class _Job:
     group: Group[Any, Any] | None = None
     brought: Any = None
 
-    def do(self, connection: sqlite3.Connection) -> Any:
-        """Do it, by itself."""
-        if self.work is not None:
-            return self.work(connection)
-        return None if self.group is None else self.group.work(connection, [self.brought])[0]
-
     @property
     def is_abandoned(self) -> bool:
         return self.answer is not None and self.answer.cancelled()
@@ -77,7 +68,7 @@ class _Outcome:
 
 
 class DatabaseThread:
-    """Does jobs in order. Those that wait together share one transaction, each in a savepoint of its own.
+    """Does jobs in order. Those that wait together share one transaction; one that fails does so by itself.
 
     Answers are given after the commit. Whoever stops waiting before its job has begun takes it back.
 
@@ -174,10 +165,10 @@ class DatabaseThread:
             raise
 
     def _deliver(self, outcomes: Sequence[_Outcome]) -> None:
+        if any(outcome.job.changes and outcome.error is None for outcome in outcomes):
+            self._changed()
         for outcome in outcomes:
             job, answer = outcome.job, outcome.job.answer
-            if outcome.error is None and job.changes:
-                self._changed()
             if answer is None:
                 continue
             if answer.cancelled():
@@ -240,63 +231,30 @@ class DatabaseThread:
                         self._take_back(outcome.job, outcome.result)
 
     def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+        """Do jobs in one transaction. Whose fault it is when that fails shows in smaller ones.
+
+        A savepoint for each job would say it at once, but SQLite then copies every page that a job changes.
+        """
         try:
             if connection.in_transaction:  # what went wrong before could not even be rolled back
                 connection.execute("ROLLBACK")
             connection.execute(self._begin)
         except sqlite3.Error as error:
             return [_Outcome(job, error=self._explain(error)) for job in jobs]
-        outcomes: list[_Outcome] = []
         try:
-            for together in _grouped(jobs):
-                done = self._do_together(connection, together) if len(together) > 1 else None
-                for job in together if done is None else ():
-                    outcomes.append(self._do(connection, job))
-                    if not connection.in_transaction:  # its error took the others along: once more without it
-                        self._memory.rollback()
-                        others = [other for other in jobs if other is not job]
-                        return [outcomes[-1], *(self._commit(connection, others) if others else ())]
-                outcomes += done or ()
+            outcomes = [outcome for together in _grouped(jobs) for outcome in _done(connection, together)]
             connection.execute("COMMIT")
-            self._memory.commit()
-            self.commits += 1
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
             with suppress(sqlite3.Error):
                 connection.rollback()
             self._memory.rollback()
-            if len(jobs) > 1:  # what does not fit together may fit one by one
-                return [outcome for job in jobs for outcome in self._commit(connection, [job])]
-            return [_Outcome(jobs[0], error=self._explain(error))]
+            if len(jobs) == 1:
+                return [_Outcome(jobs[0], error=self._explain(error))]
+            half = len(jobs) // 2
+            return [*self._commit(connection, jobs[:half]), *self._commit(connection, jobs[half:])]
+        self._memory.commit()
+        self.commits += 1
         return outcomes
-
-    def _do_together(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome] | None:
-        """Do jobs of one group at once; None when that failed, and each has to be done by itself."""
-        group = jobs[0].group
-        assert group is not None  # noqa: S101  # several jobs are together by their group
-        connection.execute("SAVEPOINT job")
-        mark = self._memory.mark()
-        try:
-            results = group.work(connection, [job.brought for job in jobs])
-        except Exception as error:  # whose it is shows when each is done by itself
-            _undo_savepoint(connection)
-            self._memory.rollback(mark)
-            if not connection.in_transaction:
-                raise sqlite3.OperationalError("the transaction was rolled back") from error
-            return [_Outcome(job, error=error) for job in jobs] if isinstance(error, JournalError) else None
-        connection.execute("RELEASE job")
-        return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
-
-    def _do(self, connection: sqlite3.Connection, job: _Job) -> _Outcome:
-        connection.execute("SAVEPOINT job")
-        mark = self._memory.mark()
-        try:
-            result = job.do(connection)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
-            _undo_savepoint(connection)
-            self._memory.rollback(mark)
-            return _Outcome(job, error=self._explain(error))
-        connection.execute("RELEASE job")
-        return _Outcome(job, result)
 
     def _explain(self, error: Exception) -> Exception:
         return explain(error, self._path)
@@ -316,11 +274,10 @@ def _grouped(jobs: Sequence[_Job]) -> list[list[_Job]]:
     return together
 
 
-def _undo_savepoint(connection: sqlite3.Connection) -> None:
-    if not connection.in_transaction:
-        return
-    try:
-        connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-    except sqlite3.Error:
-        connection.rollback()  # what the job did must not be committed with the others
+def _done(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+    """Do jobs that are done at once, because they are of one group, or one by itself."""
+    first = jobs[0]
+    if first.group is not None:
+        results = first.group.work(connection, [job.brought for job in jobs])
+        return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+    return [_Outcome(job, None if job.work is None else job.work(connection)) for job in jobs]

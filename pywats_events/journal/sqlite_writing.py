@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from pywats_events.event import Event
 from pywats_events.journal.records import (
@@ -15,8 +16,8 @@ from pywats_events.journal.records import (
     Fact,
     RawRecord,
     Receipt,
-    Routed,
 )
+from pywats_events.journal.sqlite_fresh import Fresh
 from pywats_events.journal.sqlite_lanes import DEAD, PENDING, Lanes
 from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
 from pywats_events.journal.sqlite_values import (
@@ -33,21 +34,22 @@ from pywats_events.message import Unreadable
 #: Bytes are compressed once and mostly never read again.
 _COMPRESSION: Final = 1
 
-_EVENTS: Final = "INSERT INTO events (pk, id, document, seen) {rows} ON CONFLICT DO NOTHING"
+#: IGNORE and FAIL, because with any other way out SQLite keeps copies of the pages that a statement changes.
+_EVENTS: Final = "INSERT OR IGNORE INTO events (pk, id, document, seen) {rows}"
 _MESSAGES: Final = """
     INSERT INTO messages
         (id, parts, transport, address, content_type, content_encoding, properties, received_at) {rows}
 """
 _BODIES: Final = "INSERT INTO bodies {rows}"
 _DELIVERIES: Final = """
-    INSERT INTO deliveries
-        (seq, event, message, handler, key, unit, state, first_seen, changed, event_type, source,
-        message_name, ready) {rows}
+    INSERT OR FAIL INTO deliveries
+        (state, seq, event, message, ready, handler, key, unit, first_seen, changed, event_type, source,
+        message_name) {rows}
 """
-#: The last three say whether it is the first of its lane in this statement, and which lane that is.
+#: The fourth says whether it is the first of its lane in this statement, the next two which lane that is.
 _DELIVERY: Final = """(
-    ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?,
-    ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE handler = ? AND key = ? AND state < 4)
+    0, ?, ?, ?, ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE handler = ? AND key = ? AND state < 4),
+    ?, ?, ?, ?, ?, ?, ?, ?
 )"""
 _UNREADABLE: Final = """
     INSERT INTO deliveries
@@ -65,7 +67,7 @@ class Numbers:
     """The next number of each table. One that a rollback leaves unused is never given again."""
 
     def __init__(self, lanes: Lanes) -> None:
-        self._event = self._counter(lanes, "SELECT max(pk) FROM events")
+        self._event = next(self._counter(lanes, "SELECT max(pk) FROM events"))
         self._message = self._counter(lanes, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
         self._delivery = self._counter(lanes, "SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'")
 
@@ -74,9 +76,11 @@ class Numbers:
         row = lanes.db.execute(sql).fetchone()
         return count((row[0] if row and row[0] else 0) + 1)
 
-    def event(self) -> int:
-        """Give the next event's number."""
-        return next(self._event)
+    def events(self, number: int) -> int:
+        """Give the first of so many numbers of events."""
+        first = self._event
+        self._event += number
+        return first
 
     def message(self) -> int:
         """Give the next message's number."""
@@ -89,11 +93,18 @@ class Numbers:
 
 @dataclass(slots=True)
 class Prepared:
-    """A receipt with its events as they are stored."""
+    """A receipt with what is stored of it, as far as that can be said without the file.
+
+    Attributes:
+        ids: of its events and then of its unreadable parts: id, document and time.
+        deliveries: of each event, the values of its deliveries that ``_DELIVERY`` ends with.
+    """
 
     receipt: Receipt
-    documents: list[bytes | None]
     now: int
+    transport: Text
+    ids: list[tuple[Text, bytes | None, int]]
+    deliveries: list[list[Row]]
 
 
 def prepare(receipt: Receipt) -> Prepared:
@@ -103,14 +114,32 @@ def prepare(receipt: Receipt) -> Prepared:
         ValueError: an event could not be read again.
         TypeError: a payload is no JSON data.
     """
-    now = stamp(receipt.raw.received_at if receipt.raw else datetime.now(UTC))
-    documents: list[bytes | None] = []
+    raw = receipt.raw
+    now = stamp(raw.received_at if raw else datetime.now(UTC))
+    ids: list[tuple[Text, bytes | None, int]] = []
+    deliveries: list[list[Row]] = []
     for routed in receipt.events:
-        stored = document(
-            routed.event
-        )  # made also when it is not kept because nobody wants it: a mistake shows
-        documents.append(stored if routed.handlers else None)
-    return Prepared(receipt, documents, now)
+        event, handlers = routed.event, routed.handlers
+        stored = document(event)  # made also when nobody wants it: a mistake shows
+        ids.append((text(event.id), stored if handlers else None, now))
+        deliveries.append(rows_of(event, handlers, now))
+    ids += [(text(part.id), None, now) for part in receipt.unreadable]
+    return Prepared(receipt, now, text(raw.transport) if raw else "", ids, deliveries)
+
+
+def rows_of(event: Event, handlers: Iterable[str], now: int) -> list[Row]:
+    """Give the values of an event's deliveries that ``_DELIVERY`` ends with."""
+    key = text(event.key)
+    about = (
+        unit_of(event),
+        now,
+        now,
+        event.event_type._value_,
+        text(event.source),
+        text(event.metadata.message_name),
+    )
+    lanes = [(text(handler), key) for handler in handlers]
+    return [(*lane, *lane, *about) for lane in lanes]
 
 
 class Writing:
@@ -128,17 +157,18 @@ class Writing:
         self._bodies: list[Row] = []
         self._deliveries: list[Row] = []
         self._unreadable: list[Row] = []
-        self._taken: set[tuple[Text, Text]] = set()  # lanes that have a delivery among these
+        self._taken: set[Row] = set()  # lanes that have a delivery among these
 
-    def know(self, wanted: Sequence[tuple[str, bytes | None, int]]) -> list[int | None]:
+    def know(self, wanted: Sequence[tuple[Text, bytes | None, int]]) -> list[int | None]:
         """Note ids of events, each with its document and time.
 
         Returns:
             For each its number; None when the id was known already, or stands twice among these.
         """
-        rows = [(self._numbers.event(), text(name), stored, seen) for name, stored, seen in wanted]
+        first = self._numbers.events(len(wanted))
+        rows = [(pk, *one) for pk, one in enumerate(wanted, first)]
         if in_sets(self.lanes.db, _EVENTS, rows) == len(rows):
-            return [row[0] for row in rows]
+            return list(range(first, first + len(rows)))
         found = found_in_sets(
             self.lanes.db, "SELECT pk FROM events WHERE pk IN ({rows})", [(row[0],) for row in rows]
         )
@@ -168,31 +198,14 @@ class Writing:
         self._bodies.append((number, zlib.compress(raw.body, _COMPRESSION)))
         return number
 
-    def delivery(self, pk: int, message: int | None, event: Event, handler: Text, now: int) -> None:
-        """Note a delivery."""
-        key = text(event.key)
-        lane = (handler, key)
+    def delivery(self, pk: int, message: int | None, row: Row) -> int:
+        """Note a delivery: one of those that ``rows_of`` has given; give its number."""
+        seq = self._numbers.delivery()
+        lane = row[:2]
         is_first = lane not in self._taken
         self._taken.add(lane)
-        self._deliveries.append(
-            (
-                self._numbers.delivery(),
-                pk,
-                message,
-                handler,
-                key,
-                unit_of(event),
-                now,
-                now,
-                event.event_type._value_,
-                text(event.source),
-                text(event.metadata.message_name),
-                is_first,
-                handler,
-                key,
-            )
-        )
-        self.lanes.tally(handler, PENDING)
+        self._deliveries.append((seq, pk, message, is_first, *row))
+        return seq
 
     def unreadable(self, pk: int, message: int | None, part: Unreadable, now: int) -> None:
         """Note a part that nobody could read: a dead letter."""
@@ -221,6 +234,8 @@ class Writing:
         in_sets(db, _MESSAGES, self._messages)
         in_sets(db, _BODIES, self._bodies)
         in_sets(db, _DELIVERIES, self._deliveries, _DELIVERY)
+        for handler, number in Counter(row[4] for row in self._deliveries).items():
+            self.lanes.tally(handler, PENDING, number)
         in_sets(db, _UNREADABLE, self._unreadable)
 
 
@@ -233,22 +248,21 @@ def unit_of(event: Event) -> Text | None:
 def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list[Appended]:
     """Write receipts down, in order."""
     writing = Writing(lanes, numbers)
-    wanted: list[tuple[str, bytes | None, int]] = []
-    for one in receipts:
-        events = zip(one.receipt.events, one.documents, strict=True)
-        wanted += [(routed.event.id, stored, one.now) for routed, stored in events]
-        wanted += [(part.id, None, one.now) for part in one.receipt.unreadable]
-    known = iter(writing.know(wanted))
+    known = iter(writing.know([one for receipt in receipts for one in receipt.ids]))
+    shapes: Counter[_Shape] = Counter()
     answers: list[Appended] = []
     unsure: list[int] = []
     facts: list[Fact] = []
     for one in receipts:
-        answer = _note(writing, one, known)
+        answer, shape = _note(writing, one, known)
+        shapes[shape] += 1
         if answer.duplicates:
             unsure.append(len(answers))
         answers.append(answer)
         if answer.new:
             facts += one.receipt.facts
+    for shape, number in shapes.items():
+        _count(lanes, shape, number)
     writing.write()
     learn(lanes, facts)
     for place in unsure:
@@ -256,60 +270,72 @@ def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list
     return answers
 
 
-def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> Appended:
+class _Shape(NamedTuple):
+    """What the sums need of a receipt."""
+
+    transport: Text
+    fresh: int
+    wanted: int
+    parts: int
+    repeats: int
+
+
+def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> tuple[Appended, _Shape]:
     """Note the rows of one receipt; in the answer those are open that are new and due to somebody."""
-    receipt, now = one.receipt, one.now
-    fresh: list[tuple[int, Routed]] = []
+    receipt = one.receipt
+    fresh: list[tuple[int, Event, bytes | None, list[Row]]] = []
     parts: list[tuple[int, Unreadable]] = []
     repeats: list[str] = []
     due = 0
-    for routed in receipt.events:
+    # each part of zip is as long as the events, but for the ids, which go on with the parts
+    for routed, (_id, stored, _now), rows in zip(receipt.events, one.ids, one.deliveries, strict=False):
         pk = next(known)
         if pk is None:
             repeats.append(routed.event.id)
         else:
-            fresh.append((pk, routed))
-            due += len(routed.handlers)
+            fresh.append((pk, routed.event, stored, rows))
+            due += len(rows)
     for part in receipt.unreadable:
         pk = next(known)
         if pk is None:
             repeats.append(part.id)
         else:
             parts.append((pk, part))
-    message = writing.message(receipt.raw, due + len(parts))
-    for pk, routed in fresh:
-        for handler in routed.handlers:
-            writing.delivery(pk, message, routed.event, text(handler), now)
+    parts_of_it = due + len(parts)
+    message = writing.message(receipt.raw, parts_of_it)
+    for pk, _event, stored, rows in fresh:
+        for row in rows:
+            seq = writing.delivery(pk, message, row)
+            if stored is not None:
+                writing.lanes.in_flight.fresh.note(
+                    seq, Fresh(pk, message, one.transport, parts_of_it == 1, stored)
+                )
     for pk, part in parts:
-        writing.unreadable(pk, message, part, now)
-    _count(writing.lanes, receipt, fresh, len(parts), len(repeats))
-    return Appended(
-        tuple([routed.event.id for _, routed in fresh]),
-        tuple(repeats),
-        tuple([routed.event.id for _, routed in fresh if routed.handlers]),
-    )
+        writing.unreadable(pk, message, part, one.now)
+    new = tuple([event.id for _pk, event, _stored, _rows in fresh])
+    wanted = tuple([event.id for _pk, event, _stored, rows in fresh if rows])
+    shape = _Shape(one.transport, len(new), len(wanted), len(parts), len(repeats))
+    return Appended(new, tuple(repeats), wanted), shape
 
 
-def _count(
-    lanes: Lanes, receipt: Receipt, fresh: Sequence[tuple[int, Routed]], parts: int, repeats: int
-) -> None:
-    transport = text(receipt.raw.transport) if receipt.raw else ""
-    wanted = sum([1 for _, routed in fresh if routed.handlers])
-    lanes.count("received", transport)
+def _count(lanes: Lanes, shape: _Shape, number: int) -> None:
+    """Count so many receipts."""
+    transport, fresh, wanted, parts, repeats = shape
+    lanes.count("received", transport, number)
     if repeats:
-        lanes.count("duplicates", transport, repeats)
+        lanes.count("duplicates", transport, number * repeats)
     if fresh:
-        lanes.count("events", transport, len(fresh))
-    if wanted != len(fresh):
-        lanes.count("unwanted", transport, len(fresh) - wanted)
+        lanes.count("events", transport, number * fresh)
+    if wanted != fresh:
+        lanes.count("unwanted", transport, number * (fresh - wanted))
     if wanted:
-        lanes.count("waiting", transport)
+        lanes.count("waiting", transport, number)
     elif parts:
-        lanes.count("dead", transport)
+        lanes.count("dead", transport, number)
     elif repeats and not fresh:
-        lanes.count("repeated", transport)
+        lanes.count("repeated", transport, number)
     else:
-        lanes.count("dropped", transport)
+        lanes.count("dropped", transport, number)
 
 
 def _with_open(lanes: Lanes, receipt: Receipt, answer: Appended) -> Appended:

@@ -227,7 +227,7 @@ async def test_an_event_that_cannot_be_read_any_more_is_dead(path):
     async with opened(path) as journal:
         await journal.append([receipt(result_of("A", "a1"), result_of("A", "a2"))])
         await on_file(journal, "UPDATE events SET document = '{' WHERE id = 'a1'")
-
+    async with opened(path) as journal:
         assert ids(await claim(journal)) == ["a2"]
         (entry,) = await journal.search(Query(states=(DeliveryState.DEAD,)))
         assert (entry.event, entry.error) == (None, "EventFormatError")
