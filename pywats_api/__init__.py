@@ -19,6 +19,7 @@ from pywats_api.asset import (
     AssetType,
     TagChange,
 )
+from pywats_api.auth import token_of_user
 from pywats_api.client import AsyncWATS
 from pywats_api.errors import (
     AuthenticationError,
@@ -42,16 +43,35 @@ from pywats_api.process import Process
 from pywats_api.product_bom import Bom, BomItem
 from pywats_api.product_box_build import BoxBuildSubunit, BoxBuildTemplate
 from pywats_api.product_records import Product, ProductGroup, ProductRevision, ProductState, ProductView
-from pywats_api.production import ProcessVerification, Unit, UnitVerification
+from pywats_api.production_records import (
+    AssemblyVerification,
+    ProcessVerification,
+    ProductionBatch,
+    SerialNumberType,
+    Unit,
+    UnitChange,
+    UnitVerification,
+    UnitVerificationGrade,
+)
 from pywats_api.report import ReportHeader, SubmittedReport
 from pywats_api.results import Failure, Result, Success
 from pywats_api.retry import RetryConfig
+from pywats_api.root_cause_records import (
+    Ticket,
+    TicketAttachment,
+    TicketPriority,
+    TicketStatus,
+    TicketUpdate,
+    TicketUpdateType,
+    TicketView,
+)
 from pywats_api.sync import pyWATS
 from pywats_api.tags import Setting
 from pywats_api.throttle import RateLimiter
 from pywats_api.unit_phases import UnitPhase, UnitPhaseFlag
 
 __all__ = [
+    "AssemblyVerification",
     "Asset",
     "AssetAlarmState",
     "AssetFile",
@@ -84,11 +104,13 @@ __all__ = [
     "ProductRevision",
     "ProductState",
     "ProductView",
+    "ProductionBatch",
     "PyWATSError",
     "RateLimiter",
     "ReportHeader",
     "Result",
     "RetryConfig",
+    "SerialNumberType",
     "ServerError",
     "ServiceUnavailableError",
     "Setting",
@@ -96,12 +118,22 @@ __all__ = [
     "Success",
     "TagChange",
     "ThrottledError",
+    "Ticket",
+    "TicketAttachment",
+    "TicketPriority",
+    "TicketStatus",
+    "TicketUpdate",
+    "TicketUpdateType",
+    "TicketView",
     "TimeoutError",
     "Unit",
+    "UnitChange",
     "UnitPhase",
     "UnitPhaseFlag",
     "UnitVerification",
+    "UnitVerificationGrade",
     "ValidationError",
     "WatsApiError",
     "pyWATS",
+    "token_of_user",
 ]

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from pywats_api.app import AppDomain
 from pywats_api.asset import AssetDomain
+from pywats_api.auth import access
 from pywats_api.connection import Connection
 from pywats_api.errors import ErrorMode
 from pywats_api.process import ProcessDomain
@@ -18,6 +19,7 @@ from pywats_api.product import ProductDomain
 from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
 from pywats_api.retry import RetryConfig
+from pywats_api.root_cause import RootCauseDomain
 
 
 class AsyncWATS:
@@ -32,13 +34,14 @@ class AsyncWATS:
         asset: stations, fixtures, instruments and their log.
         product: what is made: revisions, bills of materials, box-build templates.
         production: units, their phases, and whether they passed what they should have.
+        rootcause: tickets of problems that people look into.
         app: the server itself.
     """
 
     def __init__(
         self,
-        base_url: str,
-        token: str | SecretStr,
+        base_url: str | None = None,
+        token: str | SecretStr | None = None,
         *,
         timeout: float = 30.0,
         requests_per_minute: int | None = 500,
@@ -55,8 +58,10 @@ class AsyncWATS:
         """Make a client; nothing is sent before the first call.
 
         Args:
-            base_url: address of the server; an ending ``/api`` is taken off.
-            token: the text the WATS Control Panel issued, as it is.
+            base_url: address of the server; an ending ``/api`` is taken off. Without, WATS_BASE_URL of the
+                environment.
+            token: the text the WATS Control Panel issued, as it is. Without, WATS_AUTH_TOKEN of the
+                environment.
             timeout: seconds one attempt may take in all.
             requests_per_minute: own limit in any 60 seconds; None for none.
             max_connections: requests under way at one time.
@@ -69,9 +74,10 @@ class AsyncWATS:
             clock: seconds that only go forward.
             sleep: waits; with `clock` it lets a test pass time at will.
         """
+        url, secret = access(base_url, token)
         self._connection = Connection(
-            base_url=base_url,
-            token=token,
+            base_url=url,
+            token=secret,
             timeout=timeout,
             requests_per_minute=requests_per_minute,
             max_connections=max_connections,
@@ -88,6 +94,7 @@ class AsyncWATS:
         self.asset = AssetDomain(self._connection)
         self.product = ProductDomain(self._connection)
         self.production = ProductionDomain(self._connection, self.process, self.product)
+        self.rootcause = RootCauseDomain(self._connection)
         self.app = AppDomain(self._connection)
 
     def __repr__(self) -> str:
@@ -116,6 +123,15 @@ class AsyncWATS:
             listener: takes the place of an earlier one. It must not raise.
         """
         self._connection.on_request = listener
+
+    async def get_version(self) -> str:
+        """Version of the server (``GET /api/App/Version``)."""
+        return await self.app.get_version()
+
+    async def test_connection(self) -> bool:
+        """True if the server answers and takes the token; else the error that says why not is raised."""
+        await self.app.get_version()
+        return True
 
     async def aclose(self) -> None:
         """Close the pooled connections. The client is of no use afterwards."""

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from pydantic_core import to_json
 
 from pywats_api.answers import error_text, retry_after_seconds, status_phrase
+from pywats_api.auth import clean_token
 from pywats_api.errors import (
     ConnectionError,  # noqa: A004  # the catalogue's name
     ErrorMode,
@@ -69,7 +70,7 @@ class Connection:
         self.retry_config = retry_config
         self.limiter = RateLimiter(requests_per_minute, clock=clock, sleep=sleep)
         self.on_request: Callable[[], None] = lambda: None
-        self._token = _clean_token(token)
+        self._token = clean_token(token)
         self._timeout = timeout
         self._sleep = sleep
         # Waiting for a free connection must not eat the time a request is given, so it happens here.
@@ -227,13 +228,6 @@ def _clean_base_url(base_url: str) -> str:
     if url.userinfo:
         raise ValueError("base_url must not carry user and password; WATS takes a token")
     return re.sub(r"(?i)/api$", "", str(url.copy_with(query=None, fragment=None)).rstrip("/")).rstrip("/")
-
-
-def _clean_token(token: str | SecretStr) -> SecretStr:
-    text = (token.get_secret_value() if isinstance(token, SecretStr) else token).strip()
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise ValueError("token must be the text WATS issued: not empty, without blanks or line ends inside")
-    return SecretStr(text)
 
 
 def _tls(verify: bool | ssl.SSLContext, ca_file: Path | str | None) -> bool | ssl.SSLContext:

@@ -18,6 +18,7 @@ from pywats_api.product_box_build import BoxBuildSubunit, BoxBuildTemplate
 from pywats_api.product_records import Product, ProductView
 from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
+from pywats_api.root_cause import RootCauseDomain
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -318,10 +319,31 @@ class SyncProductionDomain(_SyncDomain[ProductionDomain]):
     import_serial_numbers = _blocking(ProductionDomain.import_serial_numbers)
 
 
+class SyncRootCauseDomain(_SyncDomain[RootCauseDomain]):
+    """``api.rootcause``, blocking."""
+
+    get_ticket = _blocking(RootCauseDomain.get_ticket)
+    get_tickets = _blocking(RootCauseDomain.get_tickets)
+    get_open_tickets = _blocking(RootCauseDomain.get_open_tickets)
+    get_active_tickets = _blocking(RootCauseDomain.get_active_tickets)
+    find_ticket_by_tag = _blocking(RootCauseDomain.find_ticket_by_tag)
+    create_ticket = _blocking(RootCauseDomain.create_ticket)
+    update_ticket = _blocking(RootCauseDomain.update_ticket)
+    add_comment = _blocking(RootCauseDomain.add_comment)
+    change_status = _blocking(RootCauseDomain.change_status)
+    assign_ticket = _blocking(RootCauseDomain.assign_ticket)
+    add_tags = _blocking(RootCauseDomain.add_tags)
+    archive_tickets = _blocking(RootCauseDomain.archive_tickets)
+    upload_attachment = _blocking(RootCauseDomain.upload_attachment)
+    get_attachment = _blocking(RootCauseDomain.get_attachment)
+
+
 class SyncAppDomain(_SyncDomain[AppDomain]):
     """``api.app``, blocking."""
 
     get_version = _blocking(AppDomain.get_version)
+    get_processes = _blocking(AppDomain.get_processes)
+    get_product_groups = _blocking(AppDomain.get_product_groups)
 
 
 class pyWATS:  # noqa: N801  # the name users know
@@ -330,7 +352,9 @@ class pyWATS:  # noqa: N801  # the name users know
     Use it as ``with pyWATS(...) as api``, or call `close` when done. May be used from several threads.
     """
 
-    def __init__(self, base_url: str, token: str | SecretStr, **options: Any) -> None:
+    def __init__(
+        self, base_url: str | None = None, token: str | SecretStr | None = None, **options: Any
+    ) -> None:
         self._thread = LoopThread()
         try:
             self._api = self._thread.run(_make(base_url, token, options))
@@ -342,6 +366,7 @@ class pyWATS:  # noqa: N801  # the name users know
         self.asset = SyncAssetDomain(self._api.asset, self._thread)
         self.product = SyncProductDomain(self._api.product, self._thread)
         self.production = SyncProductionDomain(self._api.production, self._thread)
+        self.rootcause = SyncRootCauseDomain(self._api.rootcause, self._thread)
         self.app = SyncAppDomain(self._api.app, self._thread)
 
     def __repr__(self) -> str:
@@ -353,6 +378,14 @@ class pyWATS:  # noqa: N801  # the name users know
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def get_version(self) -> str:
+        """Version of the server."""
+        return self._thread.run(self._api.get_version())
+
+    def test_connection(self) -> bool:
+        """True if the server answers and takes the token; else the error that says why not is raised."""
+        return self._thread.run(self._api.test_connection())
+
     def close(self) -> None:
         """Close the connections and end the background thread; a second call does nothing."""
         if not self._closed:
@@ -363,5 +396,5 @@ class pyWATS:  # noqa: N801  # the name users know
     _closed = False
 
 
-async def _make(base_url: str, token: str | SecretStr, options: dict[str, Any]) -> AsyncWATS:
+async def _make(base_url: str | None, token: str | SecretStr | None, options: dict[str, Any]) -> AsyncWATS:
     return AsyncWATS(base_url, token, **options)

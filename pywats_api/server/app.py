@@ -23,6 +23,7 @@ from pywats_api.server import (
     production_routes,
     production_serial_routes,
     report_routes,
+    root_cause_routes,
 )
 from pywats_api.server.documents import Refused
 from pywats_api.server.gate import Gate
@@ -43,6 +44,7 @@ _ROUTERS = tuple(
     module.router
     for module in (
         report_routes,
+        root_cause_routes,
         asset_routes,
         asset_files,
         process_routes,

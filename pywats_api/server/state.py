@@ -18,6 +18,7 @@ from pywats_api.server.production_rules import RuleStore
 from pywats_api.server.production_serials import SerialNumberStore
 from pywats_api.server.production_store import ProductionStore
 from pywats_api.server.report_store import ReportStore
+from pywats_api.server.root_cause_store import RootCauseStore
 
 _R = TypeVar("_R")
 
@@ -47,6 +48,7 @@ class State:
         self.rules = RuleStore(self.processes)
         self.assembler = Assembler(self.production, self.products, self.box_builds)
         self.serial_numbers = SerialNumberStore(now)
+        self.root_cause = RootCauseStore(now)
         self._database = Database(db_path)
 
     async def open(self) -> None:
@@ -58,6 +60,7 @@ class State:
         await self.run(self.production.prepare)
         await self.run(self.rules.prepare)
         await self.run(self.serial_numbers.prepare)
+        await self.run(self.root_cause.prepare)
 
     async def close(self) -> None:
         """Close the database."""

@@ -13,6 +13,7 @@ from pywats_api.process import ProcessDomain
 from pywats_api.product import ProductDomain
 from pywats_api.production import ProductionDomain
 from pywats_api.report import ReportDomain
+from pywats_api.root_cause import RootCauseDomain
 from pywats_api.sync import (
     SyncAppDomain,
     SyncAssetDomain,
@@ -20,6 +21,7 @@ from pywats_api.sync import (
     SyncProductDomain,
     SyncProductionDomain,
     SyncReportDomain,
+    SyncRootCauseDomain,
 )
 
 from .conftest import TOKEN, make_report
@@ -31,6 +33,7 @@ PAIRS = [
     (ProductDomain, SyncProductDomain),
     (ProductionDomain, SyncProductionDomain),
     (ReportDomain, SyncReportDomain),
+    (RootCauseDomain, SyncRootCauseDomain),
 ]
 
 
