@@ -7,6 +7,7 @@ from typing import Any
 
 from pywats_api.server.documents import Refused
 from pywats_api.server.odata import Column, Condition, parse_filter
+from pywats_api.server.report_files import files_of
 
 _RESULTS = {"P": "Passed", "F": "Failed", "E": "Error", "T": "Terminated"}
 _DEFAULT_TOP = 10
@@ -49,7 +50,8 @@ COLUMNS: dict[str, Column] = {
     "reportSize": Column("body_bytes / 1024.0", "number"),
     "referencedUut": Column(_body("uur.refUUT"), "guid"),
 }
-_ALL_FIELDS = (*COLUMNS, "processName", "run")
+_CAUSE = ("causedUutFailure", "causedUutFailurePath")
+_ALL_FIELDS = (*COLUMNS, "processName", "run", "passedInRun", *_CAUSE)
 _EXPANSIONS = {
     "subUnits": "subUnits",
     "uurSubUnits": "subUnits",
@@ -59,6 +61,8 @@ _EXPANSIONS = {
     "attachments": "binaryData",
     "uurAttachments": "binaryData",
 }
+_FILES = frozenset({"attachments", "uurAttachments"})
+_FAILING = frozenset({"F", "E", "T"})
 _SORTABLE = {
     "start": "start_us",
     "uuid": "uuid",
@@ -67,12 +71,35 @@ _SORTABLE = {
     "timeStamp": "sequence",
 }
 _OPTIONS = {"$filter", "$top", "$skip", "$orderby", "$select", "$expand"}
+_SAME_UNIT = (
+    "{0}.sn = reports.sn AND {0}.pn = reports.pn AND {0}.process_code = reports.process_code"
+    " AND {0}.type = reports.type AND {0}.quarantined IS NULL"
+)
 # A unit's n-th test in one operation, by start and not by arrival.
 _RUN = (
-    "(SELECT count(*) FROM reports AS earlier WHERE earlier.sn = reports.sn AND earlier.pn = reports.pn"
-    " AND earlier.process_code = reports.process_code AND earlier.start_us <= reports.start_us"
-    " AND earlier.type = reports.type AND earlier.quarantined IS NULL)"
+    f"(SELECT count(*) FROM reports AS earlier WHERE {_SAME_UNIT.format('earlier')}"  # noqa: S608  # own SQL
+    " AND earlier.start_us <= {0})"
 )
+# The run in which it passed first.
+_FIRST_PASS = (
+    f"(SELECT min(start_us) FROM reports AS passed WHERE {_SAME_UNIT.format('passed')}"  # noqa: S608  # own SQL
+    " AND json_extract(passed.body, '$.result') = 'P')"
+)
+_COUNTED = {"run": _RUN.format("reports.start_us"), "passedInRun": f"nullif({_RUN.format(_FIRST_PASS)}, 0)"}
+_BY_MISC_INFO = f"""
+SELECT uuid, {_RESULT} AS result, body FROM reports
+WHERE quarantined IS NULL
+    AND (:process_code IS NULL OR process_code = :process_code)
+    AND (:serial_number IS NULL OR sn = :serial_number)
+    AND EXISTS (
+        SELECT 1 FROM json_each(body, '$.miscInfos') AS info
+        WHERE (:description IS NULL OR json_extract(info.value, '$.description') = :description)
+            AND (:data IS NULL OR :data = coalesce(
+                json_extract(info.value, '$.text'), CAST(json_extract(info.value, '$.numeric') AS TEXT)
+            ))
+    )
+ORDER BY start_us DESC, sequence DESC LIMIT {_MAX_TOP}
+"""  # noqa: S608  # own SQL, values bound
 
 
 class HeaderQuery:
@@ -95,24 +122,106 @@ class HeaderQuery:
     def run(self, connection: sqlite3.Connection) -> list[dict[str, Any]]:
         """The headers, as the server answers them."""
         fields = ", ".join(f'{column.sql} AS "{name}"' for name, column in COLUMNS.items())
-        run = _RUN if "run" in self._fields else "NULL"
+        counted = ", ".join(
+            f"{_COUNTED[name] if name in self._fields else 'NULL'} AS {name}" for name in _COUNTED
+        )
         rows = connection.execute(
-            f"SELECT {fields}, {run} AS run, {_body('start')} AS started, body FROM reports"  # noqa: S608  # own SQL, values bound
+            f"SELECT {fields}, {counted}, {_body('start')} AS started, body FROM reports"  # noqa: S608  # own SQL, values bound
             f" WHERE quarantined IS NULL AND {self._filter.sql} ORDER BY {self._order} LIMIT ? OFFSET ?",
             (*self._filter.values, self._top, self._skip),
         )
         return [self._header(row) for row in rows]
 
     def _header(self, row: sqlite3.Row) -> dict[str, Any]:
-        header = {name: row[name] for name in self._fields if name != "processName"}
+        computed = {"processName", *_CAUSE}
+        header = {name: row[name] for name in self._fields if name not in computed}
         if "start" in header:
             header["start"] = row["started"]
         if "processName" in self._fields:
             header["processName"] = self._process_names.get(row["processCode"])
-        if self._expand:
+        if self._expand or set(_CAUSE) & set(self._fields):
             body = json.loads(row["body"])
-            header |= {name: body.get(_EXPANSIONS[name]) or [] for name in self._expand}
+            cause = dict(zip(_CAUSE, cause_of(body), strict=True))
+            header |= {name: cause[name] for name in _CAUSE if name in self._fields}
+            header |= {name: _expanded(name, body, row["uuid"]) for name in self._expand}
         return header
+
+
+class MiscInfoQuery:
+    """A query over headers by what people search by; `run` gives its answer."""
+
+    def __init__(
+        self,
+        processes: Iterable[Mapping[str, Any]],
+        *,
+        description: str | None,
+        data: str | None,
+        process_code: int | None,
+        serial_number: str | None,
+    ) -> None:
+        self._process_names = {entry["code"]: entry["name"] for entry in processes}
+        self._values = {
+            "description": description,
+            "data": data,
+            "process_code": process_code,
+            "serial_number": serial_number,
+        }
+
+    def run(self, connection: sqlite3.Connection) -> list[dict[str, Any]]:
+        """The headers, newest first, each with the misc infos of the name that was asked for."""
+        return [self._header(row) for row in connection.execute(_BY_MISC_INFO, self._values)]
+
+    def _header(self, row: sqlite3.Row) -> dict[str, Any]:
+        body = json.loads(row["body"])
+        description = self._values["description"]
+        return {
+            "serialNumber": body["sn"],
+            "partNumber": body["pn"],
+            "start": body["start"],
+            "result": row["result"],
+            "uuid": row["uuid"],
+            "processCode": body["processCode"],
+            "processName": self._process_names.get(body["processCode"]),
+            "miscData": [
+                info
+                for info in body["miscInfos"]
+                if description is None or info["description"] == description
+            ],
+        }
+
+
+def cause_of(report: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Name and path of the step that made a test fail: the one marked, else the first failing leaf."""
+    if report.get("root") is None or report["result"] == "P":
+        return None, None
+    waiting = [("", step) for step in reversed(report["root"].get("steps") or ())]
+    first: tuple[str | None, str | None] = (None, None)
+    while waiting:
+        above, step = waiting.pop()
+        path = f"{above}/{step['name']}" if above else step["name"]
+        children = step.get("steps") or ()
+        if step.get("causedUUTFailure") and not any(child.get("causedUUTFailure") for child in children):
+            return step["name"], path
+        is_leaf = step["status"] in _FAILING and not any(child["status"] in _FAILING for child in children)
+        if is_leaf and first[0] is None:
+            first = step["name"], path
+        waiting.extend((path, child) for child in reversed(children))
+    return first
+
+
+def _expanded(name: str, report: Mapping[str, Any], uuid: str) -> list[Any]:
+    if name not in _FILES:
+        return report.get(_EXPANSIONS[name]) or []
+    return [
+        {
+            "name": file.name,
+            "contentType": file.content_type,
+            "stepId": file.step_id,
+            "attachmentId": file.attachment_id,
+            "size": len(file.content),
+        }
+        for file in files_of(report, uuid)
+    ]
 
 
 def whole_number(options: Mapping[str, str], name: str, default: int) -> int:

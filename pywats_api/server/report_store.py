@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pywats_api.server.odata import microseconds
+from pywats_api.server.report_files import name_files
 from pywats_api.wsjf.values import parse_moment
 
 
@@ -89,6 +90,23 @@ class ReportStore:
         ).fetchall()
 
     @staticmethod
+    def repairs_of(connection: sqlite3.Connection, uuid: str) -> list[sqlite3.Row]:
+        """The repairs that refer to a test, oldest first."""
+        return connection.execute(
+            "SELECT * FROM reports WHERE type = 'R' AND quarantined IS NULL"
+            " AND lower(json_extract(body, '$.uur.refUUT')) = ? ORDER BY start_us",
+            (uuid,),
+        ).fetchall()
+
+    @staticmethod
+    def of_unit(connection: sqlite3.Connection, sn: str, pn: str) -> list[sqlite3.Row]:
+        """All processed reports of a unit, in the order of their starts."""
+        return connection.execute(
+            "SELECT * FROM reports WHERE sn = ? AND pn = ? AND quarantined IS NULL ORDER BY start_us",
+            (sn, pn),
+        ).fetchall()
+
+    @staticmethod
     def counts(connection: sqlite3.Connection) -> dict[str, int]:
         """How many reports are stored, quarantined, came in all, and overwrote another id."""
         row = connection.execute(
@@ -129,6 +147,7 @@ def as_wsjf(
     """A stored report as the server gives it back, under the id it is stored by."""
     report: dict[str, Any] = json.loads(row["body"])
     report["id"] = row["uuid"]
+    name_files(report, row["uuid"])
     report["processName"] = next((p["name"] for p in processes if p["code"] == row["process_code"]), None)
     report.setdefault(
         "startUTC", parse_moment(report["start"]).astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -136,6 +155,11 @@ def as_wsjf(
     if detail_level == 0:
         for member in ("root", "miscInfos", "subUnits", "assets", "binaryData", "additionalData"):
             report.pop(member, None)
+    if not include_attachments:
+        report.pop("binaryData", None)
+        for unit in report.get("subUnits") or ():
+            for failure in unit.get("failures") or ():
+                failure.pop("attachments", None)
     if not (include_chartdata and include_attachments):
         _strip(report, chart=not include_chartdata, attachment=not include_attachments)
     return report
