@@ -3,6 +3,7 @@
 from handlers.asset import FaultHandler
 from handlers.asset_state import StateHandler
 from handlers.asset_upkeep import NotesHandler, UpkeepHandler
+from handlers.material import MaterialHandler
 from handlers.memory import FactStore
 from handlers.repair import RepairHandler
 from handlers.report import Built, ReportHandler, build_report, reason_to_drop, report_id, result_of
@@ -14,6 +15,7 @@ __all__ = [
     "FactStore",
     "FaultHandler",
     "Known",
+    "MaterialHandler",
     "NotesHandler",
     "RepairHandler",
     "ReportHandler",

@@ -128,6 +128,21 @@ def report_start(report_id: str) -> str:
     return _key("report-start", report_id)
 
 
+def material_told(identifier: str, position: int | None) -> str:
+    """The last message about material of a unit, as a station named the unit."""
+    return _key("material-told", identifier, _place(position))
+
+
+def components(serial_number: str) -> str:
+    """All that was built into a unit, or taken out of it."""
+    return _key("components", serial_number)
+
+
+def components_given(serial_number: str) -> str:
+    """Which report told of which of it."""
+    return _key("components-given", serial_number)
+
+
 def finding(identifier: str) -> str:
     """A defect or symptom, by the id that the station gave it."""
     return _key("finding", identifier)

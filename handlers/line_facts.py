@@ -9,6 +9,7 @@ from handlers import fact_keys as keys
 from pywats_events.event import Event, EventType
 from pywats_events.payloads import (
     MagazineMovedEvent,
+    MaterialConsumedEvent,
     MaterialInstalledEvent,
     MaterialRemovedEvent,
     OperatorEvent,
@@ -123,6 +124,7 @@ def _installed(event: Event, payload: Any) -> Taught:
     ]
     value = said(materials=materials, transaction=transaction)
     yield keys.installed(event.source, identifier, installed.position), value
+    yield keys.material_told(identifier, installed.position), {"event": event.id}
     for material in installed.materials:
         for part in material.placements:
             if serial := keys.clean_id(part.unit_id):
@@ -138,8 +140,16 @@ def _installed(event: Event, payload: Any) -> Taught:
                 )
 
 
-def _removed(_event: Event, payload: Any) -> Taught:
+def _consumed(event: Event, payload: Any) -> Taught:
+    used = cast("MaterialConsumedEvent", payload)
+    if identifier := keys.clean_id(used.unit_id):
+        yield keys.material_told(identifier, used.position), {"event": event.id}
+
+
+def _removed(event: Event, payload: Any) -> Taught:
     removed = cast("MaterialRemovedEvent", payload)
+    if identifier := keys.clean_id(removed.unit_id):
+        yield keys.material_told(identifier, removed.position), {"event": event.id}
     for material in removed.materials:
         for part in material.placements:
             if serial := keys.clean_id(part.unit_id):
@@ -163,6 +173,7 @@ def _removed(_event: Event, payload: Any) -> Taught:
 #: | TOOL_CHANGED | tools (by station), tool | the tools put in last; where a tool is |
 #: | TOOL_USED | tools_used (by station, work and unit) | tools and cycles |
 #: | MATERIAL_INSTALLED | installed (by station and unit), child | packages, lots; what a part is built into |
+#: | all these, MATERIAL_CONSUMED | material_told | the last message about material of a unit |
 #: | MATERIAL_REMOVED | child | that the part was taken out again |
 TEACHERS: Final[Mapping[EventType, Callable[[Event, Any], Taught]]] = {
     EventType.WORK_ORDER_CREATED: _work_order,
@@ -175,4 +186,5 @@ TEACHERS: Final[Mapping[EventType, Callable[[Event, Any], Taught]]] = {
     EventType.TOOL_USED: _tools_used,
     EventType.MATERIAL_INSTALLED: _installed,
     EventType.MATERIAL_REMOVED: _removed,
+    EventType.MATERIAL_CONSUMED: _consumed,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -11,7 +12,10 @@ from typing import Any, Final, Protocol
 import structlog
 
 from handlers import fact_keys as keys
+from handlers.asset_places import AssetPlace, Registrar, Registry, station_place
+from handlers.components import ComponentBook
 from handlers.finding_places import finding_places
+from handlers.material import tell
 from handlers.memory import FactStore
 from handlers.natural_key import NaturalKeys
 from handlers.recorded import RECORDED, recorded
@@ -50,6 +54,10 @@ class ReportSink(Protocol):
     """The part of the WATS client that is used here."""
 
     @property
+    def asset(self) -> Registry:
+        """Assets."""
+
+    @property
     def report(self) -> Reports:
         """Reports."""
 
@@ -69,6 +77,8 @@ class ReportHandler(BaseHandler):
     | root.seqCall | recipe and revision: of the message, the work, the station |
     | steps | one for each test; below it one for each measurement, defect and image |
     | result | the station's word, unless something in it did worse; unknown words are errors |
+    | subUnits, additionalData | what was built into the unit before, see ``MaterialHandler`` |
+    | assets | the station where its rule says so; the tools that were used on the unit in this work |
     | miscInfos | work order, panel, lane, recipe, surface, sampling, lot, what was overruled, MAC and so on |
 
     WATS takes unit, process and start for the identity of a run. A start that another report has is moved
@@ -101,6 +111,8 @@ class ReportHandler(BaseHandler):
         self._lookup = UnitLookup(api.report)
         self._context = UnitContext(memory.recall)
         self._keys = NaturalKeys(memory)
+        self._registrar = Registrar(api.asset, rules.assets)
+        self._components = ComponentBook(memory, rules)
         self._sources = sources or default_sources()
 
     @property
@@ -125,12 +137,28 @@ class ReportHandler(BaseHandler):
             return Dropped(rule)
         self._hold(event, known)
         built = await self._build(event, known, payload)
+        if self._rules.materials.enabled:
+            components = await self._components.claim(event, built.serial, known)
+            notes = tell(built.report, components, self._rules.materials)
+            built = replace(built, notes=(*built.notes, *notes))
+        await self._register(event, built)
         moved = await self._keys.settle(built.report, latest=event.metadata.received_at or datetime.now(UTC))
         with wats_failures():
             await self._api.report.submit(built.report)
         await self._remember_failure(event, built)
         _log.debug("report sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
+
+    async def _register(self, event: Event, built: Built) -> None:
+        """Register the station and its tools when they are first seen, as WATS counts only what it knows."""
+        if not self._rules.assets.create or not built.report.assets:
+            return
+        place = station_place(self._rules.station(event.source), event.source)
+        with wats_failures():
+            for use in built.report.assets:
+                is_station = use.asset_sn == place.serial
+                tool = AssetPlace(use.asset_sn, kind="tool", location=place.location, above=place)
+                await self._registrar.see(place if is_station else tool)
 
     async def _remember_failure(self, event: Event, built: Built) -> None:
         """Keep what a repair will ask for: which report showed the failure, and where in it."""

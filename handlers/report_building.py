@@ -167,7 +167,7 @@ def build_report(
                 error_message=failing.error_message if failing else None,
             ),
             misc_infos=misc_infos(payload, known, serial, program, overruled, rules.report) or None,
-            assets=[AssetUse(asset_sn=station.asset or machine)] if station.count_asset else None,
+            assets=_assets(known, station, machine, rules) or None,
         )
     except ValidationError as error:
         raise PermanentError(f'unit "{serial.value}": no report can be made: {describe(error)}') from error
@@ -177,6 +177,15 @@ def build_report(
         sources={"part_number": part.rule, "process": process_rule, "serial_number": serial.how},
         notes=tuple(notes),
     )
+
+
+def _assets(known: Known, station: StationRule, machine: str, rules: Rules) -> list[AssetUse]:
+    uses = {station.asset or machine: 1} if station.count_asset else {}
+    for tool in known.tools if rules.assets.tools and known.transaction else ():
+        name = short(tool.get("id") or tool.get("name"), _SERIAL_LENGTH)
+        if name:
+            uses[name] = uses.get(name, 0) + max(int(tool.get("cycles") or 1), 0)
+    return [AssetUse(asset_sn=name, usage_count=count) for name, count in uses.items()]
 
 
 def _serial(

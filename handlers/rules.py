@@ -9,6 +9,7 @@ from handlers.patterns import PartRegex, fits
 from handlers.report_rules import RepairRules, ReportRules
 from handlers.rule import Pattern, ProcessCode, Rule, Text
 from handlers.serials import UnitIds
+from handlers.unit_rules import MaterialRules, ProductionRules
 
 
 class PartRule(Rule):
@@ -77,6 +78,11 @@ class StationRule(Rule):
     """Serial number of the station's asset; ``machine_name`` when left out."""
     count_asset: bool = False
     """List the station's asset in its reports, so that WATS counts the use."""
+    unit_process: ProcessCode | None = None
+    """Code of the operation that units are in while they are worked on here (WIP ones too); `process` when
+    left out."""
+    last: bool = False
+    """Whether units leave production here: work that is completed makes them Finalized."""
     line_asset: Text | None = None
     """Serial number of the asset above the station's (``{line}``...), for stations that are registered."""
     part_assets: dict[str, Text] = Field(default={})
@@ -122,6 +128,8 @@ class Rules(Rule):
     """Codes of test operations by test method, for all stations without a code of their own."""
     report: ReportRules = ReportRules()
     repair: RepairRules = RepairRules()
+    materials: MaterialRules = MaterialRules()
+    production: ProductionRules = ProductionRules()
     assets: AssetRules = AssetRules()
     faults: FaultRules = FaultRules()
     states: StateRules = StateRules()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -186,6 +186,14 @@ class Known:
                 return values
         return {}
 
+    @property
+    def tools(self) -> Sequence[Mapping[str, Any]]:
+        """The tools that the station used on the unit in this work, with id, name and cycles."""
+        key = keys.tools_used(self.handle, self.transaction, self.identifier, self.position)
+        fact = self._past(key) if self.transaction is None else self._fact(key)
+        uses: Sequence[Mapping[str, Any]] = (fact or {}).get("uses", ())
+        return uses
+
     def _identifiers(self) -> tuple[str, ...]:
         return tuple(identifier for identifier in (self.identifier, self.panel) if identifier)
 
@@ -257,6 +265,7 @@ def _first_keys(known: Known) -> list[str]:
         keys.panel(identifier),
         keys.order(identifier),
         keys.recipe(known.handle),
+        keys.tools_used(known.handle, known.transaction, identifier, position),
         *_personal_keys(identifier, position, identifier),
     ]
     if position is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from handlers import (
     FaultHandler,
+    MaterialHandler,
     NotesHandler,
     RepairHandler,
     ReportHandler,
@@ -137,7 +138,7 @@ class WatsSink(ReportSink, Protocol):
 def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
     """Make the handlers for WATS."""
     kinds = (ReportHandler, RepairHandler, FaultHandler, StateHandler, UpkeepHandler, NotesHandler)
-    return tuple(kind(api, rules, memory) for kind in kinds)
+    return MaterialHandler(rules, memory), *(kind(api, rules, memory) for kind in kinds)
 
 
 def wats_client(settings: WatsSettings) -> AsyncWATS:
