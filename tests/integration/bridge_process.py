@@ -17,12 +17,13 @@ SECONDS = 60.0
 
 
 def configuration(
-    folder: Path, *, wats: str, port: int, unique: str, stop_timeout: float = 5, journal: str = "sqlite"
+    folder: Path, *, wats: str, port: int, unique: str, stop_timeout: float = 5, journal: str | None = None
 ) -> Path:
     """Write a configuration with its secrets in files beside it."""
     (folder / "token").write_text(TOKEN)
     (folder / "password").write_text(PASSWORD)
     path = folder / "bridge.toml"
+    kept = f'[journal]\nkind = "{journal}"\n' if journal else ""
     path.write_text(
         f"""
 log_level = "debug"
@@ -41,9 +42,7 @@ exchange = "cfx-{unique}"
 reconnect_initial_delay = 0.1
 reconnect_max_delay = 0.3
 
-[journal]
-kind = "{journal}"
-
+{kept}
 [delivery]
 initial_delay = 0.05
 reset_timeout = 0.2
