@@ -59,7 +59,7 @@ from pywats_events.journal.records import (
     Stats,
     Verdict,
 )
-from pywats_events.journal.sqlite_values import moment, stamp
+from pywats_events.journal.stored_values import moment, stamp
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from pywats_events.journal.records import (
     RetryAt,
     Verdict,
 )
-from pywats_events.journal.sqlite_values import document, event_of, moment, stamp, to_json
+from pywats_events.journal.stored_values import document, event_of, moment, stamp, to_json
 from pywats_events.message import Unreadable
 
 #: Bytes are compressed once and mostly never read again.

@@ -34,7 +34,7 @@ from pywats_events.journal.records import (
     RawRecord,
     Stats,
 )
-from pywats_events.journal.sqlite_values import event_of, moment, stamp
+from pywats_events.journal.stored_values import event_of, moment, stamp
 
 #: What became of messages, by the number that stands for it.
 FATES: Final = (Fate.WAITING, Fate.DEAD, Fate.DONE, Fate.DISCARDED, Fate.DROPPED)

@@ -14,7 +14,7 @@ from pywats_events.journal.postgres_questions import LEARN, LearnRequest, unit_d
 from pywats_events.journal.postgres_reading import found_dead
 from pywats_events.journal.postgres_values import attempt, digest, number_of, text, untext
 from pywats_events.journal.records import READ_AGAIN, Amended, Hold, Query, Receipt, Routed
-from pywats_events.journal.sqlite_values import document, stamp
+from pywats_events.journal.stored_values import document, stamp
 from pywats_events.message import Unreadable
 
 #: Most messages that are removed in one transaction: nobody else writes meanwhile.

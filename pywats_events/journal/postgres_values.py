@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any, Final, overload
 
 from pywats_events.journal.records import Attempt, DeliveryState
-from pywats_events.journal.sqlite_values import moment
+from pywats_events.journal.stored_values import moment
 
 #: States as they are stored. The tables keep these numbers for ever; those below 4 are open.
 STATES: Final = (

@@ -42,8 +42,8 @@ from pywats_events.journal.sqlite_in_flight import InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
 from pywats_events.journal.sqlite_schema import reader, sole_writer
 from pywats_events.journal.sqlite_thread import DatabaseThread, Group, Work
-from pywats_events.journal.sqlite_values import moment, stamp, text
 from pywats_events.journal.sqlite_writing import Numbers, Prepared
+from pywats_events.journal.stored_values import moment, stamp, text
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pywats_events.journal.records import READ_AGAIN, Amended, Routed
 from pywats_events.journal.sqlite_lanes import DEAD, DISCARDED, Lanes
 from pywats_events.journal.sqlite_sets import in_sets
-from pywats_events.journal.sqlite_values import Text, document, text, untext
 from pywats_events.journal.sqlite_writing import Numbers, Prepared, Writing, learn, rows_of, unit_of
+from pywats_events.journal.stored_values import Text, document, text, untext
 from pywats_events.message import Unreadable
 
 

@@ -22,7 +22,7 @@ from pywats_events.journal.records import (
 from pywats_events.journal.sqlite_in_flight import Held
 from pywats_events.journal.sqlite_lanes import DEAD, DONE, DROPPED, PARKED, PENDING, WAITING, Lanes
 from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
-from pywats_events.journal.sqlite_values import (
+from pywats_events.journal.stored_values import (
     Text,
     event_of,
     fingerprint_of,

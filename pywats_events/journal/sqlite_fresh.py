@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from pywats_events.journal.sqlite_values import Text
+from pywats_events.journal.stored_values import Text
 
 #: Most deliveries, and bytes of their events, that are kept.
 _MOST: Final = 1024

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from pywats_events.journal.sqlite_fresh import FreshOnes
-from pywats_events.journal.sqlite_values import Text
+from pywats_events.journal.stored_values import Text
 
 
 @dataclass(slots=True)

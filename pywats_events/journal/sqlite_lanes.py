@@ -13,7 +13,7 @@ from pywats_events.journal.records import DeliveryState
 from pywats_events.journal.sqlite_in_flight import InFlight
 from pywats_events.journal.sqlite_schema import CODES, STATES
 from pywats_events.journal.sqlite_sets import found_in_sets, in_sets
-from pywats_events.journal.sqlite_values import Text
+from pywats_events.journal.stored_values import Text
 
 PENDING: Final = CODES[DeliveryState.PENDING]
 WAITING: Final = CODES[DeliveryState.WAITING]

@@ -9,7 +9,7 @@ from typing import Any
 from pywats_events.journal.records import Hold, Query
 from pywats_events.journal.sqlite_lanes import DEAD, DISCARDED, PENDING, Lanes
 from pywats_events.journal.sqlite_reading import DeadRow, found_dead
-from pywats_events.journal.sqlite_values import moment, stamp, text, untext
+from pywats_events.journal.stored_values import moment, stamp, text, untext
 
 
 def replay(lanes: Lanes, query: Query, now: int) -> int:

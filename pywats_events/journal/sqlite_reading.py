@@ -24,7 +24,7 @@ from pywats_events.journal.records import (
     Stats,
 )
 from pywats_events.journal.sqlite_schema import CODES, STATES
-from pywats_events.journal.sqlite_values import Text, attempts_of, event_of, moment, stamp, text, untext
+from pywats_events.journal.stored_values import Text, attempts_of, event_of, moment, stamp, text, untext
 
 _ENTRY: Final = """
     SELECT seq, state, document, handler, error, reason, rule, detail, attempts, first_seen, changed, due,

@@ -11,7 +11,7 @@ from typing import Final
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.records import DeliveryState
 from pywats_events.journal.sqlite_errors import explain, primary_code
-from pywats_events.journal.sqlite_values import casefold, fingerprint_of
+from pywats_events.journal.stored_values import casefold, fingerprint_of
 
 #: Says that a SQLite file is a journal, so that no other program's data are taken for one.
 APPLICATION_ID: Final = 0x70774A4C

@@ -20,7 +20,7 @@ from pywats_events.journal.records import (
 from pywats_events.journal.sqlite_fresh import Fresh
 from pywats_events.journal.sqlite_lanes import DEAD, PENDING, Lanes
 from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
-from pywats_events.journal.sqlite_values import (
+from pywats_events.journal.stored_values import (
     Text,
     document,
     fingerprint_of,

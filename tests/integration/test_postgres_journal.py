@@ -33,7 +33,7 @@ from pywats_events.journal.postgres import PostgresJournal
 from pywats_events.journal.postgres_connection import Server
 from pywats_events.journal.postgres_questions import APPEND, CLAIM, AppendRequest, ClaimRequest
 from pywats_events.journal.postgres_schema import MIGRATIONS
-from pywats_events.journal.sqlite_values import stamp
+from pywats_events.journal.stored_values import stamp
 
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 H = "reports"

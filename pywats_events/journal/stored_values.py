@@ -1,4 +1,4 @@
-"""How values stand in the tables of the journal in SQLite."""
+"""How values stand in the tables of the journals in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
