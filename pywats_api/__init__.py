@@ -53,7 +53,14 @@ from pywats_api.production_records import (
     UnitVerification,
     UnitVerificationGrade,
 )
-from pywats_api.report import ReportHeader, SubmittedReport
+from pywats_api.report import (
+    HeaderFilter,
+    MiscInfoHeader,
+    ReportAttachment,
+    ReportHeader,
+    ReportType,
+    SubmittedReport,
+)
 from pywats_api.results import Failure, Result, Success
 from pywats_api.retry import RetryConfig
 from pywats_api.root_cause_records import (
@@ -94,7 +101,9 @@ __all__ = [
     "EmptyResponseError",
     "ErrorMode",
     "Failure",
+    "HeaderFilter",
     "InvalidResponseError",
+    "MiscInfoHeader",
     "NotFoundError",
     "PayloadTooLargeError",
     "Process",
@@ -107,7 +116,9 @@ __all__ = [
     "ProductionBatch",
     "PyWATSError",
     "RateLimiter",
+    "ReportAttachment",
     "ReportHeader",
+    "ReportType",
     "Result",
     "RetryConfig",
     "SerialNumberType",

@@ -4,10 +4,10 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import httpx
@@ -30,6 +30,7 @@ from pywats_api.retry import RetryConfig, call_with_retries
 from pywats_api.throttle import RateLimiter
 
 _CHUNK_BYTES = 512 * 1024
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,10 @@ class Connection:
         async def attempt() -> Any:
             return await self._send_once(operation, path, request, as_json=accept is None)
 
-        if not repeatable:
-            return await attempt()
+        return await (self.repeat(attempt) if repeatable else attempt())
+
+    async def repeat(self, attempt: Callable[[], Awaitable[_R]]) -> _R:
+        """Do what may be done twice until it succeeds, fails for good, or the attempts are used up."""
         return await call_with_retries(attempt, self.retry_config, sleep=self._sleep)
 
     async def _send_once(self, operation: str, path: str, request: httpx.Request, *, as_json: bool) -> Any:
@@ -151,6 +154,42 @@ class Connection:
         if response.is_success:
             return self._content(response, place) if as_json else response.content
         raise self._refused(response, place)
+
+    async def stream(
+        self, operation: str, path: str, *, query: Mapping[str, Any] | None = None, accept: str
+    ) -> AsyncGenerator[bytes, None]:
+        """Send one GET and give the answer's bytes as they come, so that no size of answer fills the memory.
+
+        Tried once: who takes the bytes knows whether beginning anew does harm. The time limit holds for the
+        head of the answer and for each piece, not for the whole. Close the iterator if it is left early.
+        """
+        request = self._client.build_request(
+            "GET",
+            self.base_url + path,
+            params={name: _query_value(value) for name, value in (query or {}).items() if value is not None},
+            headers={"Accept": accept},
+        )
+        await self.limiter.wait()
+        self.on_request()
+        place: dict[str, Any] = {"operation": operation, "method": "GET", "path": path}
+        async with self._connections:
+            response = await self._in_time(self._client.send(request, stream=True), place)
+            try:
+                if not response.is_success:
+                    await self._in_time(response.aread(), place)
+                    raise self._refused(response, place)
+                pieces = response.aiter_bytes(_CHUNK_BYTES)
+                while (piece := await self._in_time(anext(pieces, None), place)) is not None:
+                    yield piece
+            finally:
+                await response.aclose()
+
+    async def _in_time(self, step: Awaitable[_R], place: dict[str, Any]) -> _R:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await step
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise self._unanswered(error, place) from None
 
     def _unanswered(self, error: Exception, place: dict[str, Any]) -> PyWATSError:
         # httpx_aiohttp calls every broken connection a timeout; the exception behind it knows better.

@@ -30,6 +30,8 @@ class ReportType(StrEnum):
 
     TEST = "T"
     REPAIR = "R"
+    UUT = TEST
+    UUR = REPAIR
 
 
 class ReportResult(StrEnum):
