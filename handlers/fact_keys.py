@@ -143,6 +143,11 @@ def components_given(serial_number: str) -> str:
     return _key("components-given", serial_number)
 
 
+def unit_moved(serial_number: str) -> str:
+    """When we moved a unit last, and into which phase."""
+    return _key("unit-moved", serial_number)
+
+
 def finding(identifier: str) -> str:
     """A defect or symptom, by the id that the station gave it."""
     return _key("finding", identifier)

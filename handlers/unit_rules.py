@@ -75,5 +75,3 @@ class ProductionRules(Rule):
     """Phase of a repaired unit by the result of the repair; others leave it unchanged."""
     final: tuple[PhaseName, ...] = ("Scrapped",)
     """Phases that no message moves a unit out of, whoever set them."""
-    give_up_after: float = Field(default=3600.0, ge=0)
-    """Seconds to wait for the message that tells the product of a unit, before the event is a dead letter."""

@@ -8,9 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from handlers import (
+    AssemblyHandler,
     FaultHandler,
     MaterialHandler,
     NotesHandler,
+    ProductionHandler,
     RepairHandler,
     ReportHandler,
     Rules,
@@ -18,10 +20,12 @@ from handlers import (
     UpkeepHandler,
     facts_of,
 )
+from handlers.assembly import Assemblies
 from handlers.asset_state import StateOfAssets
 from handlers.asset_upkeep import UpkeepOfAssets
 from handlers.memory import FactStore
-from handlers.report import ReportSink
+from handlers.production import ProductList, Units
+from handlers.repair import RepairReports
 from handlers.wats import DESTINATION
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
@@ -127,8 +131,24 @@ class Assets(StateOfAssets, UpkeepOfAssets, Protocol):
     """``api.asset``, as far as handlers use it."""
 
 
-class WatsSink(ReportSink, Protocol):
+class UnitsInProduction(Units, Assemblies, Protocol):
+    """``api.production``, as far as handlers use it."""
+
+
+class WatsSink(Protocol):
     """The part of the WATS client that the handlers use."""
+
+    @property
+    def report(self) -> RepairReports:
+        """Reports."""
+
+    @property
+    def production(self) -> UnitsInProduction:
+        """Units."""
+
+    @property
+    def product(self) -> ProductList:
+        """Products."""
 
     @property
     def asset(self) -> Assets:
@@ -137,8 +157,17 @@ class WatsSink(ReportSink, Protocol):
 
 def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
     """Make the handlers for WATS."""
-    kinds = (ReportHandler, RepairHandler, FaultHandler, StateHandler, UpkeepHandler, NotesHandler)
-    return MaterialHandler(rules, memory), *(kind(api, rules, memory) for kind in kinds)
+    return (
+        MaterialHandler(rules, memory),
+        ReportHandler(api, rules, memory),
+        RepairHandler(api, rules, memory),
+        ProductionHandler(api, rules, memory),
+        AssemblyHandler(api, rules, memory),
+        FaultHandler(api, rules, memory),
+        StateHandler(api, rules, memory),
+        UpkeepHandler(api, rules, memory),
+        NotesHandler(api, rules, memory),
+    )
 
 
 def wats_client(settings: WatsSettings) -> AsyncWATS:

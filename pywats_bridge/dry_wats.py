@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pywats_api.asset import Asset, AssetLogEntry, AssetState, AssetType
+from pywats_api.product_records import Product, ProductRevision
+from pywats_api.production_records import Unit
 from pywats_api.report import ReportHeader
 from pywats_api.wsjf import Report
 from pywats_events import PermanentError
@@ -39,6 +41,8 @@ class DryWATS:
     def __init__(self) -> None:
         self.report = self
         self.asset = self
+        self.production = self
+        self.product = self
         self.calls: list[Call] = []
 
     async def submit(self, report: Report, /) -> None:
@@ -99,6 +103,53 @@ class DryWATS:
     async def reset_running_count(self, *, serial_number: str, comment: str) -> None:
         """``api.asset.reset_running_count``."""
         self._note("POST", "/api/Asset/ResetRunningCount", serialNumber=serial_number, comment=comment)
+
+    async def get_unit(self, serial_number: str, part_number: str = "", /) -> Unit | None:  # noqa: ARG002
+        """``api.production.get_unit``; no unit is there, so that each is shown as it is created."""
+        return None
+
+    async def create_units(self, units: Sequence[Unit], /) -> None:
+        """``api.production.create_units``."""
+        self.calls.append(Call("PUT", "/api/Production/Units", {"units": [one.to_wire() for one in units]}))
+
+    async def set_unit_phase(self, serial_number: str, phase: int, /, *, part_number: str) -> None:
+        """``api.production.set_unit_phase``."""
+        keys = {"serialNumber": serial_number, "partNumber": part_number}
+        self._note("PUT", "/api/Production/SetUnitPhase", **keys, phase=phase)
+
+    async def set_unit_process(self, serial_number: str, process: int, /, *, part_number: str) -> None:
+        """``api.production.set_unit_process``; the name that WATS takes is looked up by the client."""
+        keys = {"serialNumber": serial_number, "partNumber": part_number}
+        self._note("PUT", "/api/Production/SetUnitProcess", **keys, processCode=process)
+
+    async def add_child_to_assembly(
+        self, parent_serial: str, parent_part: str, child_serial: str, child_part: str, /
+    ) -> None:
+        """``api.production.add_child_to_assembly``."""
+        keys = {"parentSerialNumber": parent_serial, "parentPartNumber": parent_part}
+        keys |= {"childSerialNumber": child_serial, "childPartNumber": child_part}
+        self._note("POST", "/api/Production/AddChildUnit", **keys)
+
+    async def remove_child_from_assembly(
+        self, parent_serial: str, parent_part: str, child_serial: str, child_part: str, /
+    ) -> None:
+        """``api.production.remove_child_from_assembly``."""
+        keys = {"parentSerialNumber": parent_serial, "parentPartNumber": parent_part}
+        keys |= {"childSerialNumber": child_serial, "childPartNumber": child_part}
+        self._note("POST", "/api/Production/RemoveChildUnit", **keys)
+
+    async def get_product(self, part_number: str, /) -> Product | None:  # noqa: ARG002
+        """``api.product.get_product``."""
+        return None
+
+    async def bulk_save_products(self, products: Sequence[Product], /) -> None:
+        """``api.product.bulk_save_products``."""
+        self.calls.append(Call("PUT", "/api/Products", {"products": [one.to_wire() for one in products]}))
+
+    async def bulk_save_revisions(self, revisions: Sequence[ProductRevision], /) -> None:
+        """``api.product.bulk_save_revisions``."""
+        body = {"revisions": [one.to_wire() for one in revisions]}
+        self.calls.append(Call("PUT", "/api/Products/Revisions", body))
 
     def _note(self, method: str, path: str, body: Mapping[str, Any] | None = None, /, **query: Any) -> None:
         self.calls.append(Call(method, f"{path}?{urlencode(query)}", body or {}))

@@ -1,0 +1,284 @@
+"""The flow of units becomes their life in the Production module of WATS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol, cast
+from weakref import WeakValueDictionary
+
+import structlog
+
+from handlers import fact_keys as keys
+from handlers.memory import FactStore
+from handlers.moved_units import MovedUnit, MovedUnits
+from handlers.products import Products
+from handlers.rules import Rules
+from handlers.unit_context import UnitContext, Work
+from handlers.unit_rules import UNCHANGED
+from handlers.wats import DESTINATION, unfit_data, wats_failures
+from handlers.wats_units import Headers, UnitLookup
+from pywats_api.errors import NotFoundError
+from pywats_api.product_records import Product, ProductRevision
+from pywats_api.production_records import Unit
+from pywats_api.unit_phases import UnitPhaseFlag, phase_name, phase_of
+from pywats_events.errors import PermanentError
+from pywats_events.event import Event, EventType
+from pywats_events.handler import BaseHandler, Done, Dropped
+from pywats_events.journal import Fact
+from pywats_events.payloads import (
+    UnitDisqualifiedEvent,
+    UnitInitializedEvent,
+    UnitPlace,
+    UnitRepairedEvent,
+    UnitsMoved,
+    WorkCompletedEvent,
+    WorkStartedEvent,
+    parse,
+)
+
+_log = structlog.get_logger(__name__)
+
+_MOVING: Final = (
+    EventType.UNIT_INITIALIZED,
+    EventType.WORK_STARTED,
+    EventType.WORK_COMPLETED,
+    EventType.UNIT_DISQUALIFIED,
+    EventType.UNIT_REPAIRED,
+)
+
+
+class Units(Protocol):
+    """``api.production``."""
+
+    async def get_unit(self, serial_number: str, part_number: str = "", /) -> Unit | None:
+        """A unit; raises NotFoundError, or None."""
+
+    async def create_units(self, units: Sequence[Unit], /) -> Any:
+        """Create units, or update those there are."""
+
+    async def set_unit_phase(self, serial_number: str, phase: int, /, *, part_number: str) -> Any:
+        """Put a unit into a phase."""
+
+    async def set_unit_process(self, serial_number: str, process: int, /, *, part_number: str) -> Any:
+        """Say which operation a unit is in, by its code."""
+
+
+class ProductList(Protocol):
+    """``api.product``."""
+
+    async def get_product(self, part_number: str, /) -> Product | None:
+        """A product with its revisions; raises NotFoundError, or None."""
+
+    async def bulk_save_products(self, products: Sequence[Product], /) -> Any:
+        """Create products, or update those there are."""
+
+    async def bulk_save_revisions(self, revisions: Sequence[ProductRevision], /) -> Any:
+        """Create revisions, or update those there are."""
+
+
+class ProductionSink(Protocol):
+    """The part of the WATS client that is used here."""
+
+    @property
+    def report(self) -> Headers:
+        """Reports."""
+
+    @property
+    def production(self) -> Units:
+        """Units."""
+
+    @property
+    def product(self) -> ProductList:
+        """Products."""
+
+
+class ProductionHandler(BaseHandler):
+    """Creates units and moves them through their phases and operations.
+
+    | event (CFX) | unit in WATS |
+    |---|---|
+    | UNIT_INITIALIZED (UnitsInitialized) | created with part, revision, batch (``PUT Production/Units``) |
+    | WORK_STARTED (WorkStarted) | created if new; ``production.started``; operation of the station |
+    | WORK_COMPLETED Completed (WorkCompleted) at a station that is ``last`` | Finalized |
+    | WORK_COMPLETED Failed | ``production.failed`` |
+    | WORK_COMPLETED, other results | unchanged |
+    | UNIT_DISQUALIFIED (UnitsDisqualified) | ``production.reasons``, else ``production.disqualified`` |
+    | UNIT_REPAIRED (UnitsRepaired) | ``production.repairs`` by the result |
+    | UNIT_ARRIVED, UNIT_DEPARTED | teach where units are; they move nothing |
+
+    A message that happened before the one that moved a unit last moves it no more, however late it comes. A
+    unit in a phase of ``production.final`` stays in it, whoever put it there. What a unit is already is not
+    sent again. Completed work without units means those that it was started with.
+    """
+
+    name = "production"
+    destination = DESTINATION
+
+    def __init__(self, api: ProductionSink, rules: Rules, memory: FactStore) -> None:
+        """Make the handler.
+
+        Args:
+            api: the WATS client.
+            rules: the configuration.
+            memory: the journal, or the part of it that keeps facts.
+        """
+        self._api = api
+        self._rules = rules
+        self._memory = memory
+        self._units = MovedUnits(
+            UnitContext(memory.recall), Products(rules, UnitLookup(api.report), memory.recall)
+        )
+        self._moving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._ensured: set[tuple[str, str]] = set()
+
+    @property
+    def event_types(self) -> tuple[EventType, ...]:
+        """What moves units, where the account has the module."""
+        return _MOVING if self._rules.production.enabled else ()
+
+    async def handle(self, event: Event) -> Done | Dropped:
+        """Move the units of the message."""
+        with unfit_data("payload"):
+            payload = parse(event)
+        phase = self._phase(event, payload)
+        if isinstance(phase, Dropped):
+            return phase
+        moves = [await self._move(event, unit, phase) async for unit in self._named(event, payload)]
+        if not moves:
+            return Dropped("the message names no unit that is moved")
+        if all("left" in move for move in moves):
+            return Dropped("; ".join(f'unit "{move["serial_number"]}": {move["left"]}' for move in moves))
+        return Done({"units": moves})
+
+    def _phase(self, event: Event, payload: Any) -> UnitPhaseFlag | Dropped:
+        rules = self._rules.production
+        match payload:
+            case UnitInitializedEvent() | WorkStartedEvent():
+                name = rules.started
+            case WorkCompletedEvent():
+                result = (payload.result or "").strip().lower()
+                if result == "completed" and self._rules.station(event.source).last:
+                    return UnitPhaseFlag.FINALIZED
+                name = rules.failed if result == "failed" else UNCHANGED
+            case UnitDisqualifiedEvent():
+                name = rules.reasons.get((payload.reason or "").strip(), rules.disqualified)
+            case UnitRepairedEvent():
+                name = rules.repairs.get((payload.result or "").strip(), UNCHANGED)
+            case _:
+                raise PermanentError(f"{event.event_type.value} events do not move units")
+        if name == UNCHANGED:
+            return Dropped("this leaves the phase of units as it is ([production])")
+        return phase_of(name)
+
+    async def _named(self, event: Event, payload: Any) -> AsyncIterator[MovedUnit]:
+        if not isinstance(payload, UnitsMoved):
+            yield await self._units.one(event)
+            return
+        units = payload.units
+        panel, transaction = payload.panel_id, keys.transaction_of(payload.transaction_id)
+        if not units and transaction and isinstance(payload, WorkCompletedEvent):
+            key = keys.work(event.source, transaction)
+            fact = (await self._memory.recall([key])).get(key)
+            started = Work.of(fact) if fact else Work()
+            units = [
+                UnitPlace(unit_id=each["unit"], position=each.get("position"), status=each.get("status"))
+                for each in started.units
+            ]
+            panel = panel or started.panel
+        async for unit in self._units.of(event, units, panel=panel, transaction=transaction):
+            yield unit
+
+    async def _move(self, event: Event, unit: MovedUnit, phase: UnitPhaseFlag) -> dict[str, Any]:
+        serial, part, production = unit.serial.value, unit.part, self._api.production
+        detail: dict[str, Any] = {
+            "serial_number": serial,
+            "part_number": part.part_number,
+            "sources": {"serial_number": unit.serial.how, "part_number": part.rule},
+        }
+        lock = self._moving.setdefault(serial, asyncio.Lock())
+        async with lock:
+            key = keys.unit_moved(serial)
+            last = (await self._memory.recall([key])).get(key)
+            if last is not None and datetime.fromisoformat(last["at"]) > event.time:
+                return {**detail, "left": f"moved by a later message already ({phase_name(last['phase'])})"}
+            with wats_failures():
+                found = await self._found(serial, part.part_number)
+                if found is None:
+                    if not self._rules.production.create_units:
+                        return {**detail, "left": "is unknown to WATS (production.create_units is off)"}
+                    await self._create(unit, phase)
+                    detail["created"] = True
+                elif found.unit_phase_id != phase:
+                    before = phase_name(found.unit_phase_id)
+                    if before in self._rules.production.final:
+                        return {**detail, "left": f"stays {before} (production.final)"}
+                    if _only_names(event, found):
+                        return {**detail, "left": f"is {before} already"}
+                    await production.set_unit_phase(serial, int(phase), part_number=part.part_number)
+                    detail["phase_before"] = before
+                process = self._process(event)
+                if process is not None and (found is None or str(found.process_code) != str(process)):
+                    await production.set_unit_process(serial, process, part_number=part.part_number)
+                    detail["process"] = process
+            value = {
+                "at": event.time.isoformat(),
+                "phase": int(phase),
+                "part_number": part.part_number,
+                "revision": part.revision,
+                "rule": part.rule,
+            }
+            await self._memory.remember([Fact(key=key, value=value, time=event.time)])
+        _log.debug("unit moved", unit_id=serial, phase=phase_name(phase), event_id=event.id)
+        return {**detail, "phase": phase_name(phase)}
+
+    def _process(self, event: Event) -> int | None:
+        if event.event_type is not EventType.WORK_STARTED or not self._rules.production.processes:
+            return None
+        station = self._rules.station(event.source)
+        return station.process if station.unit_process is None else station.unit_process
+
+    async def _found(self, serial: str, part_number: str) -> Unit | None:
+        try:
+            return await self._api.production.get_unit(serial, part_number)
+        except NotFoundError:
+            return None
+
+    async def _create(self, unit: MovedUnit, phase: UnitPhaseFlag) -> None:
+        part_number, revision = unit.part.part_number, cast("str", unit.part.revision)
+        if self._rules.production.create_products:
+            await self._ensure_product(part_number, revision)
+        await self._api.production.create_units(
+            [
+                Unit(
+                    serial_number=unit.serial.value,
+                    part_number=part_number,
+                    revision=revision,
+                    batch_number=unit.batch,
+                    unit_phase_id=int(phase),
+                )
+            ]
+        )
+
+    async def _ensure_product(self, part_number: str, revision: str) -> None:
+        if (part_number, revision) in self._ensured:
+            return
+        try:
+            product = await self._api.product.get_product(part_number)
+        except NotFoundError:
+            product = None
+        if product is None:
+            await self._api.product.bulk_save_products([Product(part_number=part_number)])
+            _log.info("product created", part_number=part_number)
+        if product is None or all(each.revision != revision for each in product.revisions):
+            await self._api.product.bulk_save_revisions(
+                [ProductRevision(part_number=part_number, revision=revision)]
+            )
+        self._ensured.add((part_number, revision))
+
+
+def _only_names(event: Event, found: Unit) -> bool:
+    """Tell whether a unit that is initialised has a life in WATS already, which goes on."""
+    is_new = found.unit_phase_id in {None, UnitPhaseFlag.UNKNOWN}
+    return event.event_type is EventType.UNIT_INITIALIZED and not is_new
