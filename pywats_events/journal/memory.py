@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,9 +12,13 @@ from typing import Any
 
 from pywats_events.event import Event
 from pywats_events.journal.fates import Fate
-from pywats_events.journal.fingerprint import fingerprint, pattern
+from pywats_events.journal.fingerprint import fingerprint
+from pywats_events.journal.memory_facts import Facts
+from pywats_events.journal.memory_holds import Holds, Notes
 from pywats_events.journal.memory_messages import Books, Message
-from pywats_events.journal.memory_rows import TIMED, Lane, Row, fits
+from pywats_events.journal.memory_rows import Lane, Row
+from pywats_events.journal.memory_searching import by_cause, found
+from pywats_events.journal.memory_turns import Timers, Turns
 from pywats_events.journal.records import (
     READ_AGAIN,
     SUPERSEDED,
@@ -68,25 +71,21 @@ class MemoryJournal:
         self._keep_settled = keep_settled
         self._keep_ids = keep_ids
         self._keep_dead = keep_dead
-        self._keep_facts = keep_facts
         self._seq = count(1)
         self._rows: dict[str, Row] = {}
         self._of_event: defaultdict[str, list[Row]] = defaultdict(list)
         self._open_of: dict[str, set[str]] = {}  # event id -> ids of its unsettled deliveries
         self._known: OrderedDict[str, datetime] = OrderedDict()  # event ids, oldest first
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._turns = Turns(self._rows)
+        self._timers = Timers(self._rows)
         self._in_flight: dict[str, Row] = {}
-        self._ready: defaultdict[str, list[tuple[datetime, int, str]]] = defaultdict(list)  # handler -> heap
-        self._timers: list[tuple[datetime, int, str]] = []  # heap
         self._parked: defaultdict[str, set[str]] = defaultdict(set)
         self._books = Books()
         self._settled: deque[str] = deque()
         self._dead: OrderedDict[str, None] = OrderedDict()
-        self._facts: OrderedDict[str, Fact] = OrderedDict()
-        self._learnt: dict[str, datetime] = {}
-        self._notes: dict[str, Any] = {}
-        self._holds: dict[str, Hold] = {}
-        self._probes: dict[str, datetime] = {}  # until when a probe of a destination holds
+        self._facts = Facts(keep_facts)
+        self._notes = Notes()
+        self._holds = Holds()
         self._superseded: list[str] = []  # events closed by claims, which nobody was told of yet
         self._duplicates: Counter[str] = Counter()
         self._events = 0
@@ -144,7 +143,7 @@ class MemoryJournal:
         for handler in routed.handlers:
             row = self._row(routed.event, handler, message, now)
             message.states[row.state] += 1
-            self._enqueue(row, routed.event)
+            self._turns.enter(row, routed.event.key)
 
     def _know(self, event_id: str, now: datetime) -> None:
         self._known[event_id] = now
@@ -201,32 +200,7 @@ class MemoryJournal:
         self._counts[row.handler][row.state] += 1
         row.message.rows.append(row)
 
-    # --- lanes: the order of one handler and key ---------------------------------------------------------
-
-    def _enqueue(self, row: Row, event: Event) -> None:
-        key = (row.handler, event.key)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key)
-        row.lane = lane
-        lane.insert(row)
-        if lane.rows[0] is row:
-            self._offer(lane)
-
-    def _offer(self, lane: Lane) -> None:
-        row = lane.ready
-        if row is not None:
-            heapq.heappush(self._ready[row.handler], (row.first_seen, row.seq, row.id))
-
-    def _leave_lane(self, row: Row) -> None:
-        lane, row.lane = row.lane, None
-        if lane is None:
-            return
-        lane.rows.remove(row)
-        if lane.rows:
-            self._offer(lane)
-        else:
-            del self._lanes[lane.key]
+    # --- states ------------------------------------------------------------------------------------------
 
     def _land(self, row: Row) -> None:
         """Note that a delivery is in flight no more."""
@@ -246,7 +220,7 @@ class MemoryJournal:
         self._land(row)
         self._set_state(row, DeliveryState.PENDING, now)
         if row.lane is not None:
-            self._offer(row.lane)
+            self._turns.offer(row.lane)
 
     # --- claim and settle --------------------------------------------------------------------------------
 
@@ -265,23 +239,17 @@ class MemoryJournal:
         self._free_what_is_due(now)
         claimed: list[Delivery] = []
         passed_by: list[Row] = []
-        heaps = [self._ready[name] for name in set(handlers) if name in self._ready]
-        while len(claimed) < limit:
-            heap = min((heap for heap in heaps if heap), key=lambda heap: heap[0], default=None)
-            if heap is None:
-                break
-            row = self._rows.get(heapq.heappop(heap)[-1])
-            # a heap may hold what was taken, settled or overtaken meanwhile
-            if row is None or row.event is None or row.lane is None or row.lane.ready is not row:
-                continue
+        for row, lane in self._turns.ready(handlers if limit > 0 else ()):
             if since is not None and row.first_seen < since:
                 passed_by.append(row)
-            elif row.handler in coalesce and row.lane.supersedes(row):
+            elif row.handler in coalesce and lane.supersedes(row):
                 self._supersede(row, now)
-            else:
-                claimed.append(self._take(row, row.event, row.lane, now, lease_seconds))
+            elif row.event is not None:
+                claimed.append(self._take(row, row.event, lane, now, lease_seconds))
+                if len(claimed) == limit:
+                    break
         for row in passed_by:
-            heapq.heappush(self._ready[row.handler], (row.first_seen, row.seq, row.id))
+            self._turns.put_back(row)
         return claimed
 
     def _take(self, row: Row, event: Event, lane: Lane, now: datetime, lease_seconds: float) -> Delivery:
@@ -300,15 +268,8 @@ class MemoryJournal:
     def _free_what_is_due(self, now: datetime) -> None:
         for row in [row for row in self._in_flight.values() if row.due and row.due <= now]:
             self._free(row, now)
-        while self._timers and self._timers[0][0] <= now:
-            due, _, row_id = heapq.heappop(self._timers)
-            timed = self._rows.get(row_id)
-            if timed and timed.due == due and timed.state in TIMED:
-                self._free(timed, now)
-
-    def _wake_at(self, row: Row, due: datetime) -> None:
-        row.due = due
-        heapq.heappush(self._timers, (due, row.seq, row.id))
+        for row in self._timers.over(now):
+            self._free(row, now)
 
     def _held(self, delivery: Delivery) -> Row | None:
         """Give the row of a claim that still holds; None when its lease ended."""
@@ -334,7 +295,7 @@ class MemoryJournal:
                 if self._close(row, now):
                     closed.append(verdict.delivery.event.id)
             elif row.lane is not None:
-                self._offer(row.lane)  # an older one may have been replayed meanwhile
+                self._turns.offer(row.lane)  # an older one may have been replayed meanwhile
         self._changed.set()
         return closed
 
@@ -347,14 +308,14 @@ class MemoryJournal:
             case RetryAt(at=at, error=error, reason=reason):
                 row.note_failure(error, reason, now)
                 self._set_state(row, DeliveryState.WAITING, now)
-                self._wake_at(row, at)
+                self._timers.wake_at(row, at)
             case Park(on=on, until=until, error=error, reason=reason):
                 row.error, row.reason, row.parked_on = error, reason, on
                 self._set_state(row, DeliveryState.PARKED, now)
                 for name in on:
                     self._parked[name].add(row.id)
                 if until is not None:
-                    self._wake_at(row, until)
+                    self._timers.wake_at(row, until)
             case Bury(error=error, reason=reason):
                 row.note_failure(error, reason, now)
                 self._set_state(row, DeliveryState.DEAD, now)
@@ -363,7 +324,7 @@ class MemoryJournal:
 
     def _close(self, row: Row, now: datetime) -> bool:
         """Take a settled delivery off the open ones; tell whether its event has no other open one."""
-        self._leave_lane(row)
+        self._turns.leave(row)
         if row.state is DeliveryState.DEAD:
             self._note_dead(row, now)
         else:
@@ -433,20 +394,12 @@ class MemoryJournal:
 
     def _learn(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
-            known = self._facts.get(fact.key)
-            if known is not None and known.time > fact.time:
-                continue
-            self._facts[fact.key] = fact
-            self._learnt[fact.key] = datetime.now(UTC)
-            self._facts.move_to_end(fact.key)
-            if fact.key in self._parked:
+            if self._facts.learn(fact) and fact.key in self._parked:
                 self._unpark(fact.key, datetime.now(UTC))
-        while len(self._facts) > self._keep_facts:
-            del self._learnt[self._facts.popitem(last=False)[0]]
 
     async def recall(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
         """Give the facts that are known."""
-        return {key: self._facts[key].value for key in keys if key in self._facts}
+        return self._facts.recall(keys)
 
     # --- people ------------------------------------------------------------------------------------------
 
@@ -461,7 +414,7 @@ class MemoryJournal:
             row.tries, row.error, row.reason = 0, None, None
             self._set_state(row, DeliveryState.PENDING, now)
             self._open_of.setdefault(row.event.id, set()).add(row.id)
-            self._enqueue(row, row.event)
+            self._turns.enter(row, row.event.key)
         self._changed.set()
         return number
 
@@ -523,30 +476,13 @@ class MemoryJournal:
         for handler in missing:
             row = self._row(event, handler, message, now)
             self._books.move(message, None, row.state)
-            self._enqueue(row, event)
+            self._turns.enter(row, event.key)
         return bool(missing)
 
     async def groups(self, query: Query) -> list[DeadGroup]:
         """Give the dead letters by their cause; see ``Journal.groups``."""
-        by_cause: defaultdict[str, list[Row]] = defaultdict(list)
         everything = replace(query, after=None, newest_first=False, limit=len(self._rows), states=())
-        for row in self._dead_ones(everything):
-            by_cause[row.fingerprint or ""].append(row)
-        groups = [
-            DeadGroup(
-                fingerprint=cause,
-                handler=rows[-1].handler,
-                error=rows[-1].error or "",
-                reason=pattern(rows[-1].reason or ""),
-                count=len(rows),
-                first=min(row.changed for row in rows),
-                last=max(row.changed for row in rows),
-                example=rows[-1].id,
-            )
-            for cause, rows in by_cause.items()
-        ]
-        groups.sort(key=lambda group: (-group.count, group.fingerprint))
-        return groups[: query.limit]
+        return by_cause(self._dead_ones(everything))[: query.limit]
 
     async def prune(
         self,
@@ -577,37 +513,16 @@ class MemoryJournal:
         return number
 
     def _prune_facts(self, before: datetime) -> None:
-        if any(row.first_seen < before for lane in self._lanes.values() for row in lane.rows):
+        if self._turns.any_open_before(before):
             return
-        for key in [key for key, at in self._learnt.items() if at < before and key not in self._parked]:
-            del self._facts[key], self._learnt[key]
+        self._facts.forget(before, self._parked)
 
     async def search(self, query: Query) -> list[Entry]:
         """Find deliveries and unreadable messages, oldest first."""
         return [row.to_entry() for row in self._found(query)]
 
     def _found(self, query: Query) -> list[Row]:
-        found: list[Row] = []
-        for row in self._candidates(query):
-            if len(found) >= query.limit:
-                break
-            if fits(row, query):
-                found.append(row)
-        return found
-
-    def _candidates(self, query: Query) -> Iterator[Row]:
-        rows: Iterable[Row]
-        if query.ids:
-            rows = [self._rows[row_id] for row_id in set(query.ids) if row_id in self._rows]
-        elif query.event_id is not None:
-            rows = self._of_event.get(query.event_id, ())
-        else:
-            rows = self._rows.values()
-        ordered = sorted(rows, key=lambda row: row.seq, reverse=query.newest_first)
-        if query.after is None:
-            return iter(ordered)
-        after = int(query.after)
-        return (row for row in ordered if (row.seq < after if query.newest_first else row.seq > after))
+        return found(query, self._rows, self._of_event)
 
     async def raw(self, message_id: str) -> RawRecord | None:
         """Give the bytes of a message that is not done yet, or that is dead."""
@@ -632,7 +547,7 @@ class MemoryJournal:
         }
 
     def _oldest_open(self) -> datetime | None:
-        return min((lane.rows[0].first_seen for lane in self._lanes.values()), default=None)
+        return min((row.first_seen for row in self._turns.heads()), default=None)
 
     async def ledger(self) -> Ledger:
         """Give the books; see ``Journal.ledger``."""
@@ -651,40 +566,29 @@ class MemoryJournal:
 
     async def put_note(self, name: str, value: Any) -> None:
         """Keep a note as long as this journal lives; None removes it."""
-        if value is None:
-            self._notes.pop(name, None)
-        else:
-            self._notes[name] = value
+        self._notes.put(name, value)
 
     async def notes(self, prefix: str = "") -> Mapping[str, Any]:
         """Give the notes whose names begin so."""
-        return {name: self._notes[name] for name in sorted(self._notes) if name.startswith(prefix)}
+        return self._notes.find(prefix)
 
     async def holds(self) -> Mapping[str, Hold]:
         """Give the destinations that are left alone."""
-        return dict(self._holds)
+        return self._holds.all()
 
     async def hold(self, destination: str, hold: Hold | None) -> None:
         """Leave a destination alone, or not any more."""
-        self._probes.pop(destination, None)
-        if hold is None:
-            self._holds.pop(destination, None)
-        else:
-            self._holds[destination] = hold
+        self._holds.put(destination, hold)
         self._changed.set()
 
     async def try_probe(self, destination: str, *, now: datetime, lease_seconds: float) -> bool:
         """Ask to be the one that probes; see ``Journal.try_probe``."""
-        hold, taken = self._holds.get(destination), self._probes.get(destination)
-        if hold is None or now < hold.probe_at or (taken is not None and now < taken):
-            return False
-        self._probes[destination] = now + timedelta(seconds=lease_seconds)
-        return True
+        return self._holds.try_probe(destination, now, lease_seconds)
 
     async def wait_ready(self, *, now: datetime, timeout: float) -> None:  # noqa: ASYNC109  # part of the contract
         """Wait for a change or for the next time that comes."""
         times = [row.due for row in self._in_flight.values() if row.due]
-        times += [self._timers[0][0]] if self._timers else []
+        times += [self._timers.next] if self._timers.next else []
         timeout = min([timeout, *((due - now).total_seconds() for due in times)])
         try:
             async with asyncio.timeout(timeout):
