@@ -71,7 +71,7 @@ def wave_of(number: int) -> list[bytes]:
         pytest.param("0-9-1", 50, 42, marks=pytest.mark.soak, id="0-9-1-long"),
     ],
 )
-async def test_every_reportthere_is_once_after_all_these_kills(
+async def test_every_report_is_there_once_after_all_these_kills(
     own_broker: RabbitMQ, tmp_path: Path, protocol: str, kills: int, seed: int
 ) -> None:
     """Reports and lines about faults once, each unit in order, dead letters all explained, books balanced."""
