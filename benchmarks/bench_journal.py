@@ -71,10 +71,14 @@ async def rows_of(
 
 
 def plain_rate(path: Path, events: list[tuple[object, ...]], deliveries: list[tuple[object, ...]]) -> float:
-    """Insert these rows and update them, 256 to a transaction; give events a second."""
+    """Insert these rows and update them, 256 to a transaction; give events a second.
+
+    Tables, indexes, keys that are looked up and the way to the disk are those of the journal.
+    """
     now = time.time_ns() // 1000
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
         insert_events = f"INSERT INTO events VALUES ({marks(events)})"  # noqa: S608  # question marks only
         insert_deliveries = f"INSERT INTO deliveries VALUES ({marks(deliveries)})"  # noqa: S608  # the same
         begin = time.perf_counter()
@@ -176,14 +180,10 @@ async def measure(folder: Path, number: int, backlog: int, repeat: int, postgres
         published = [receipt_of(event, with_bytes=False) for event in events]
         rates.append(await journal_rate(SQLiteJournal(folder / f"journal-{turn}.db"), published))
     say("plain executemany of the same rows, 256 to a transaction", f"{max(plain):,.0f}/s")
-    goal = PART * max(plain)
-    missed = max(rates) < goal
-    say(
-        f"SQLite: append + claim + complete, {PRODUCERS} producers",
-        f"{max(rates):,.0f}/s",
-        f"goal {goal:,.0f}/s",
-        missed=missed,
-    )
+    say(f"SQLite: append + claim + complete, {PRODUCERS} producers", f"{max(rates):,.0f}/s")
+    part = max(rates) / max(plain)
+    missed = part < PART
+    say("  part of the plain rate", f"{part:.2f}", f"goal {PART:g}", missed=missed)
     journals: dict[str, Journal] = {"memory": MemoryJournal(), "SQLite": SQLiteJournal(folder / "bytes.db")}
     if postgres is not None:
         journals["PostgreSQL"] = postgres_at(postgres)

@@ -276,3 +276,22 @@ def test_a_source_with_half_a_surrogate_survives_its_wire_form():
     """A sender's name that no encoding allows must not make its messages come back for ever."""
     event = Event(EventType.CUSTOM, {}, source="//Acme/\ud800")
     assert Event.from_json(event.to_json()).source == event.source
+
+
+def test_nothing_is_not_the_same_as_no_number():
+    """A payload may hold null and texts that look like it; a number that JSON does not have is refused."""
+    payload = {"unit_id": "A", "note": None, "text": "null", "list": [None, 1.5, {"deep": None}]}
+    event = Event(EventType.TEST_RESULT, payload, source="s")
+    assert Event.from_json(event.to_json_bytes()) == event
+
+    payload["list"][1] = float("nan")
+    with pytest.raises(ValueError, match="Out of range float"):
+        event.to_json_bytes()
+
+
+def test_a_document_of_ours_is_read_as_strictly_as_any_other():
+    """The fast way to read what was written here refuses what the other one refuses."""
+    document = Event(EventType.TEST_RESULT, {"unit_id": "A"}, source="s").to_cloudevent()
+    for changes in ({"data_base64": None}, {"time": ""}, {"source": ""}, {"id": ""}, {"receivedat": "noon"}):
+        with pytest.raises(EventFormatError, match=next(iter(changes))):
+            Event.from_json(json.dumps({**document, **changes}))

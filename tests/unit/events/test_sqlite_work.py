@@ -18,9 +18,11 @@ from pywats_events.journal import (
     Fact,
     JournalError,
     Query,
+    Release,
     RetryAt,
 )
 from pywats_events.journal import sqlite_claiming as claiming
+from pywats_events.journal.sqlite_fresh import Fresh, FreshOnes
 
 from .doubles import PATIENCE, result_of
 from .sqlite_files import held_up, on_file, one, opened
@@ -82,6 +84,31 @@ async def test_an_error_that_ends_the_transaction_costs_only_its_own(path):
         assert isinstance(bad.exception(), JournalError)
         assert (good.result()[0].new, other.result()[0].new) == (("a",), ("b",))
         assert ids(await claim(journal)) == ["a", "b"]
+
+
+async def test_one_that_fails_among_many_costs_few_commits(path):
+    """The others of a large group still share their commits, and lose nothing."""
+
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO notes VALUES ('half', '1')")
+        raise LookupError("not there")
+
+    async with opened(path) as journal:
+        async with held_up(journal):
+            before = journal._writer.commits
+            good = [asyncio.ensure_future(journal.append([one(f"u{n}")])) for n in range(100)]
+            bad = asyncio.ensure_future(journal._writer.ask(fail))
+            good += [asyncio.ensure_future(journal.append([one(f"v{n}")])) for n in range(100)]
+            await journal.search(Query())
+        await asyncio.wait([*good, bad])
+
+        assert isinstance(bad.exception(), LookupError)
+        assert [len(task.result()[0].new) for task in good] == [1] * 200
+        assert journal._writer.commits - before <= 12
+        assert await journal.notes("half") == {}
+        stats = await journal.stats()
+        assert (stats.events, stats.open) == (200, 200)
+        assert (await journal.ledger()).difference == 0
 
 
 async def test_looking_does_not_wait_for_the_writer(path):
@@ -268,6 +295,32 @@ async def test_nothing_reads_a_whole_table(path):
         for sql in statements:
             for *_, step in await on_file(journal, f"EXPLAIN QUERY PLAN {sql}"):
                 assert not re.fullmatch(r"SCAN (deliveries|events|messages|bodies|parked|facts)", step), sql
+
+
+async def test_what_is_claimed_is_nobody_elses(path):
+    """A handler has the event as it was journalled, whatever is done to the one that was appended."""
+    event = result_of("A", "a")
+    written = event.to_json()
+    async with opened(path) as journal:
+        await journal.append([receipt(event)])
+        event.payload["result"] = "changed by who published it"
+        first = await claim_one(journal)
+        assert first.event.to_json() == written
+
+        first.event.payload["result"] = "changed by a handler"
+        await settle(journal, Release(first))
+        assert (await claim_one(journal)).event.to_json() == written
+
+
+def test_what_is_kept_for_the_next_claim_has_an_end():
+    """Of what was just written as much is kept as is good for speed; large events are fewer."""
+    small, large = FreshOnes(), FreshOnes()
+    for seq in range(5000):
+        small.note(seq, Fresh(seq, None, "", is_alone=True, document=b"{}"))
+        large.note(seq, Fresh(seq, None, "", is_alone=True, document=bytes(1024 * 1024)))
+
+    assert [small.take(seq) is not None for seq in (0, 3000, 4999)] == [False, False, True]
+    assert sum(large.take(seq) is not None for seq in range(5000)) == 8
 
 
 async def test_a_backlog_takes_no_memory(path):
