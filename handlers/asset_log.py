@@ -60,10 +60,18 @@ class AssetLog:
             text,
             lambda: self._assets.post_message(text, serial_number=place.serial),
             kind=kind,
+            look_first=False,
         )
 
-    async def enter(
-        self, event: Event, place: AssetPlace, text: str, make: Callable[[], Awaitable[object]], *, kind: str
+    async def enter(  # each says another thing about the entry
+        self,
+        event: Event,
+        place: AssetPlace,
+        text: str,
+        make: Callable[[], Awaitable[object]],
+        *,
+        kind: str,
+        look_first: bool = True,
     ) -> Done | Dropped:
         """Make an entry, whatever call makes it.
 
@@ -73,18 +81,20 @@ class AssetLog:
             text: what the entry says; it ends with the mark of the event.
             make: the call; raises NotFoundError where there is no such asset.
             kind: tells entries of one event apart.
+            look_first: look for it in the log even if nothing is known of an earlier try: for entries that
+                do more than to be there, and that a bridge which lost its journal must not make again.
         """
         detail = {"asset": place.serial, "message": text}
         key = keys.asset_entry(event.id, kind)
         with wats_failures():
             before = (await self._memory.recall([key])).get(key)
-            if before is None:
-                await self._note(key, place, made=False)
-            elif before.get("made"):
+            if before is not None and before.get("made"):
                 return Done({**detail, "found": "made before"})
-            elif await self._is_there(place.serial, text):
+            if (look_first or before is not None) and await self._is_there(place.serial, text):
                 await self._note(key, place, made=True)
                 return Done({**detail, "found": "made by an earlier try"})
+            if before is None:
+                await self._note(key, place, made=False)
             try:
                 await make()
             except NotFoundError:
@@ -100,10 +110,11 @@ class AssetLog:
         await self._memory.remember([Fact(key=key, value=value, time=datetime.now(UTC))])
 
     async def _is_there(self, serial: str, text: str) -> bool:
-        mark = text.rpartition(" ")[2]
+        mark, start = text.rpartition(" ")[2], text.split(" ", 1)[0]
         quoted = serial.replace("'", "''")
         lines = await self._assets.get_asset_log(f"serialNumber eq '{quoted}'", top=_LOG_LINES)
-        return any(mark in (said or "") for line in lines for said in (line.comment, line.value))
+        said = (text for line in lines for text in (line.comment, line.value) if text)
+        return any(mark in text and text.startswith(start) for text in said)
 
 
 def unregistered(place: AssetPlace) -> str:

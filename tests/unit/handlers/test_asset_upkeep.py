@@ -113,14 +113,16 @@ async def test_a_calibration_that_is_not_ok(api, status):
     assert (status or "without a status") in (await lines(api, 0))[0]
 
 
-async def test_a_lost_answer_records_once(wats, api):
-    """What WATS wrote although its answer got lost is found in the log."""
+async def test_what_was_recorded_is_found_in_the_log(wats, api):
+    """An outage, a lost answer, even a lost journal: a record that WATS has is not made again."""
     made = await handler(api)
-    wats.knobs.error_rate, wats.knobs.errors_after_work, wats.knobs.error_status = 1.0, True, 503
+    wats.knobs.outage = "drop"
     with pytest.raises(DestinationUnavailable):
         await made.handle(maintenance())
     wats.knobs.reset()
-    assert (await made.handle(maintenance())).detail["found"]
+    assert "found" not in (await made.handle(maintenance())).detail
+    forgetful = await handler(api, register=False)
+    assert (await forgetful.handle(maintenance())).detail["found"] == "made by an earlier try"
     assert len(await lines(api, 5)) == 1
 
 
