@@ -147,7 +147,7 @@ async def get_attachment(
     found = next(filter(wanted, files_of(as_wsjf(row, ()), str(report_id))), None)
     if found is None:
         return not_found(f"Attachment of report {report_id}")
-    return _file(found.content, found.content_type, found.name)
+    return file_response(found.content, found.content_type, found.name)
 
 
 @router.get("/api/Report/Attachments/{report_id}", responses=_MISSING)
@@ -157,7 +157,7 @@ async def get_attachments(request: Request, report_id: ReportId) -> Response:
     if row is None:
         return not_found(f"Report {report_id}")
     archive = zipped(files_of(as_wsjf(row, ()), str(report_id)))
-    return _file(archive, "application/zip", f"{report_id}.zip")
+    return file_response(archive, "application/zip", f"{report_id}.zip")
 
 
 @router.get("/api/Report/Certificate/{report_id}", responses=_MISSING)
@@ -168,7 +168,7 @@ async def get_certificate(request: Request, report_id: ReportId) -> Response:
     if row is None:
         return not_found(f"Report {report_id}")
     report = as_wsjf(row, state.processes)
-    return _file(certificate(report, report["processName"]), "application/pdf", f"{report_id}.pdf")
+    return file_response(certificate(report, report["processName"]), "application/pdf", f"{report_id}.pdf")
 
 
 @router.get("/api/App/Processes")
@@ -204,7 +204,8 @@ async def _row(state: State, report_id: UUID) -> sqlite3.Row | None:
     return await state.run(lambda connection: state.reports.get(connection, str(report_id)))
 
 
-def _file(content: bytes, content_type: str, name: str) -> Response:
+def file_response(content: bytes, content_type: str, name: str) -> Response:
+    """A file to be saved, under its name and never run."""
     # What a stranger called its kind is not put into a header unless it looks like one.
     kind = content_type if _is_media_type(content_type) else "application/octet-stream"
     return Response(

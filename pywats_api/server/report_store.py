@@ -20,6 +20,32 @@ class Taken(NamedTuple):
     is_first: bool
 
 
+class Conditions(NamedTuple):
+    """What reports must fit, as SQL with its values."""
+
+    sql: str
+    values: tuple[str | int, ...]
+
+
+_FILTERS = {
+    "serial": "instr(lower(sn), lower(?)) > 0",
+    "part": "instr(lower(pn), lower(?)) > 0",
+    "station": "instr(lower(json_extract(body, '$.machineName')), lower(?)) > 0",
+    "process": "process_code = ?",
+    "result": "CASE type WHEN 'R' THEN 'R' ELSE json_extract(body, '$.result') END = ?",
+}
+
+
+def report_conditions(filters: Mapping[str, str]) -> Conditions:
+    """The conditions of the list of reports; a filter that is none, or no number, is let be."""
+    known = {name: value for name, value in filters.items() if name in _FILTERS}
+    if not known.get("process", "0").isdecimal():
+        del known["process"]
+    sql = " AND ".join(_FILTERS[name] for name in known)
+    values = (int(value[:9]) if name == "process" else value for name, value in known.items())
+    return Conditions(sql or "1", tuple(values))
+
+
 class ReportStore:
     """SQL on the table of reports. Every method runs on the database's thread."""
 
@@ -80,13 +106,28 @@ class ReportStore:
 
     @staticmethod
     def newest(
-        connection: sqlite3.Connection, top: int, skip: int, *, quarantined: bool | None
+        connection: sqlite3.Connection,
+        top: int,
+        skip: int,
+        *,
+        quarantined: bool | None = None,
+        conditions: Conditions | None = None,
     ) -> list[sqlite3.Row]:
-        """Reports in the order they came, newest first; all, or one side of the quarantine."""
-        condition = {None: "1", True: "quarantined IS NOT NULL", False: "quarantined IS NULL"}[quarantined]
+        """Reports in the order they came, newest first; all, or those on one side of the quarantine.
+
+        Args:
+            connection: to the database.
+            top: how many at most.
+            skip: how many to leave out at the beginning.
+            quarantined: which side; None for both.
+            conditions: what else they must fit, made by `report_conditions`.
+        """
+        side = {None: "1", True: "quarantined IS NOT NULL", False: "quarantined IS NULL"}[quarantined]
+        fitting = conditions or Conditions("1", ())
         return connection.execute(
-            f"SELECT * FROM reports WHERE {condition} ORDER BY sequence DESC LIMIT ? OFFSET ?",  # noqa: S608  # constants
-            (top, skip),
+            f"SELECT * FROM reports WHERE {side} AND {fitting.sql}"  # noqa: S608  # own SQL, values bound
+            " ORDER BY sequence DESC LIMIT ? OFFSET ?",
+            (*fitting.values, top, skip),
         ).fetchall()
 
     @staticmethod
