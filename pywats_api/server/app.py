@@ -19,10 +19,13 @@ from pywats_api.server import (
     local_routes,
     pages,
     process_routes,
+    product_pages,
     product_routes,
+    production_pages,
     production_routes,
     production_serial_routes,
     report_routes,
+    root_cause_pages,
     root_cause_routes,
 )
 from pywats_api.server.documents import Refused
@@ -45,6 +48,9 @@ _ROUTERS = tuple(
     for module in (
         report_routes,
         root_cause_routes,
+        product_pages,
+        production_pages,
+        root_cause_pages,
         asset_routes,
         asset_files,
         process_routes,
