@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from proton import Condition
@@ -40,8 +40,13 @@ class Answering:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def takes(self, peer: Peer, transfer: Transfer, content: Content) -> bool:
-        """Accept a request and begin to answer it, or reject it with a reason. False: it is no request."""
-        if content.properties.get("message_id") != REQUEST_ID:
+        """Accept a request and begin to answer it, or reject it with a reason. False: it is no request.
+
+        The standard's own endpoints give requests a constant message id. Others choose their own; that they
+        ask is known by a link that takes answers to the reply address.
+        """
+        message_id = content.properties.get("message_id")
+        if message_id != REQUEST_ID and self._link_back(peer, content) is None:
             return False
         try:
             request = _request_in(content)
@@ -53,7 +58,9 @@ class Answering:
             transfer.settle(Outcome.REJECTED, Condition(refused.condition, refused.reason))
             return True
         transfer.settle(Outcome.ACCEPTED)
-        task = asyncio.create_task(self._answer(peer, sender, request), name=f"answer of {self._name}")
+        task = asyncio.create_task(
+            self._answer(peer, sender, request, message_id), name=f"answer of {self._name}"
+        )
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
         return True
@@ -68,18 +75,22 @@ class Answering:
         if left:
             await asyncio.wait(left)
 
-    def _way_back(self, peer: Peer, content: Content) -> Sender:
+    def _link_back(self, peer: Peer, content: Content) -> Sender | None:
         reply_to = content.properties.get("reply_to")
-        sender = peer.answers_to(reply_to) if isinstance(reply_to, str) else None
+        return peer.answers_to(reply_to) if reply_to and isinstance(reply_to, str) else None
+
+    def _way_back(self, peer: Peer, content: Content) -> Sender:
+        sender = self._link_back(peer, content)
         if sender is None:
-            reason = f'no link takes answers to "{reply_to or ""}": attach it before you ask'
+            reply_to = content.properties.get("reply_to") or ""
+            reason = f'no link takes answers to "{reply_to}": attach it before you ask'
             raise _RefusedError(NOT_FOUND, reason)
         if len(self._tasks) >= MOST_REQUESTS:
             reason = f"{MOST_REQUESTS} requests are being answered: ask again"
             raise _RefusedError("amqp:resource-limit-exceeded", reason)
         return sender
 
-    async def _answer(self, peer: Peer, sender: Sender, request: CFXEnvelope) -> None:
+    async def _answer(self, peer: Peer, sender: Sender, request: CFXEnvelope, message_id: Any) -> None:
         answer = await self._endpoint.answer(request)
         told = log.bind(
             transport=self._name,
@@ -88,7 +99,7 @@ class Answering:
             request=request.message_name,
             answer=answer.message_name,
         )
-        encoded = encode_response(answer, correlation_id=REQUEST_ID)
+        encoded = encode_response(answer, correlation_id=message_id)
         try:
             async with asyncio.timeout(self._patience):
                 while not sender.post(encoded):

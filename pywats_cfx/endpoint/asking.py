@@ -83,8 +83,16 @@ async def ask(
         )
         receiver.open_window(_MOST_ANSWERS)
         sender = await connection.sender(handle, name=reply_to)
-        await sender.send(encode_request(request, reply_to=reply_to))
-        await asyncio.wait((answer, receiver.ended), return_when=asyncio.FIRST_COMPLETED)
+        sent = asyncio.ensure_future(sender.send(encode_request(request, reply_to=reply_to)))
+        try:
+            # an answer says enough: some settle the request only after it, or never
+            await asyncio.wait((answer, receiver.ended, sent), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done() and sent.done():
+                await sent
+                await asyncio.wait((answer, receiver.ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sent.cancel()
+            await asyncio.gather(sent, return_exceptions=True)
         if not answer.done():
             raise receiver.ended.result()
         return answer.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -87,7 +88,8 @@ class SdkListener(MessagingHandler):
             case "leave":
                 event.connection.close()
                 return
-        self.accept(event.delivery)
+        if self.does != "answer only":
+            self.accept(event.delivery)
         for answer in self._answers_to(event.message):
             self._answers[event.message.reply_to].send(answer).settle()
 
@@ -105,8 +107,13 @@ class SdkListener(MessagingHandler):
         }
         answer = Message(inferred=True, correlation_id=request.id, body=json.dumps(body).encode())
         match self.does:
-            case "answer":
+            case "answer" | "answer only":  # the second leaves the request unsettled
                 yield answer
+            case "twice":
+                yield answer
+                yield answer
+            case "packed":
+                yield Message(inferred=True, content_encoding="GZip", body=gzip.compress(answer.body))
             case "bare":  # no properties at all
                 yield Message(inferred=True, body=answer.body)
             case "another first":

@@ -132,6 +132,26 @@ async def test_a_request_whose_answer_has_no_way_back_is_rejected():
     assert said == (Delivery.REJECTED, "amqp:not-found")
 
 
+@pytest.mark.parametrize("message_id", ["ID:4711", None])
+async def test_a_request_with_a_message_id_of_its_own_is_answered(message_id):
+    """Other makers' endpoints choose their own; the answer's correlation-id repeats it."""
+
+    def ask(uri: str) -> Message:
+        with Asker(uri, "request-areyouthere") as machine:
+            message = Message()
+            message.decode(machine.request)
+            message.id, message.inferred = message_id, True
+            message.body = bytes(message.body)
+            assert machine.send(machine.questions, bytes(message.encode())) == Delivery.ACCEPTED
+            return machine.answer()
+
+    async with listening() as bridge:
+        answer = await asyncio.to_thread(ask, bridge.uri)
+        assert envelope_in(answer)["MessageName"] == "CFX.AreYouThereResponse"
+        assert answer.correlation_id == message_id
+        assert (await bridge.bus.journal.stats()).received == {}
+
+
 @pytest.mark.parametrize("body", [b"[]", b"not JSON", b'[{"MessageName":"CFX.AreYouThereRequest"}, {}]'])
 async def test_a_request_that_cannot_be_read_is_rejected_with_the_reason(body):
     """It is one envelope; anything else goes back to the machine's programmer."""

@@ -85,6 +85,15 @@ async def test_no_answer_is_one_line_that_says_why(does, kind, said):
         assert await asyncio.to_thread(peer.left.wait, SECONDS)  # politely
 
 
+@pytest.mark.parametrize("does", ["answer only", "twice", "packed"])
+async def test_an_answer_is_enough_however_the_other_side_gives_it(does):
+    """With the request never settled, twice, or packed although the standard does not pack answers."""
+    with sdk_listener(does) as peer:
+        answer = await endpoint().request(uri(peer), HANDLE, QUESTION, timeout=SECONDS)
+        assert answer.message_name == "CFX.AreYouThereResponse"
+        assert await asyncio.to_thread(peer.left.wait, SECONDS)
+
+
 async def test_an_endpoint_that_leaves_before_its_answer_is_told():
     """The asker does not wait until its time is over."""
     with sdk_listener("leave") as peer, pytest.raises(RequestError):

@@ -286,6 +286,23 @@ def test_odd_ways_to_say_little_are_understood(body, said):
     assert message.units == []
 
 
+@pytest.mark.parametrize("empty", ["", " ", {}, []])
+def test_empty_objects_and_lists_refuse_no_message_whatever_they_are_made_of(empty):
+    """The standard's reader takes a blank text for null; some senders know only one kind of what is empty."""
+    body = {"Units": empty, "WorkOrderIdentifier": empty, "PrimaryIdentifier": "PNL-1"}
+    message = read_message(STARTED, body)
+    assert (message.units, message.primary_identifier) == ([], "PNL-1")
+    assert message.work_order_identifier in (None, messages.WorkOrderIdentifier())
+    fault = {"Fault": {"DescriptionTranslations": empty, "FaultCode": "E1"}}
+    assert read_message("CFX.ResourcePerformance.FaultOccurred", fault).fault.fault_code == "E1"
+
+
+def test_an_empty_entry_of_a_list_keeps_its_place():
+    """Two units of which nothing is known are two units."""
+    message = read_message(STARTED, {"Units": [{}, {}], "WorkOrderIdentifier": ""})
+    assert len(message.units) == 2
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
