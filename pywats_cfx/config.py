@@ -14,6 +14,8 @@ from pywats_cfx.endpoint.config import EndpointConfig
 
 _PORT: Final = 5672
 _TLS_PORT: Final = 5671
+#: What RabbitMQ 4 takes where nothing is said; RabbitMQ 3 would deliver for ever.
+_DELIVERY_LIMIT: Final = 20
 _PIN_BYTES: Final = 32
 #: Length of a pin in base64.
 _PIN_DIGITS: Final = 44
@@ -56,7 +58,9 @@ class AMQPConfig(BaseModel):
             exchange nor bindings are touched.
         durable: the queue survives a restart of the broker.
         queue_arguments: RabbitMQ's own settings of a queue that we create, ``{"x-queue-type": "quorum"}``
-            for instance. Give a quorum queue a dead-letter exchange: it drops what it delivered too often.
+            for instance. A quorum queue gives up what it delivered too often: it gets
+            ``x-delivery-limit`` 20, and the queue QUEUE``.dead`` for such messages, unless arguments of yours
+            say otherwise (``x-delivery-limit``, ``x-dead-letter-exchange``).
         exchange: the exchange that machines publish to. Empty: bind to none.
         exchange_type: its kind.
         declare_exchange: create the exchange if need be. False: it must exist.
@@ -160,6 +164,33 @@ class AMQPConfig(BaseModel):
     def brokers(self) -> tuple[Self, ...]:
         """All brokers in the order in which they are tried, this one first."""
         return (self, *(self._other(url.get_secret_value()) for url in self.failover))
+
+    @property
+    def counts_deliveries(self) -> bool:
+        """The broker gives up what it delivered too often: a quorum queue, or one that we know nothing of."""
+        return not self.declare_queue or self.address is not None or self._is_quorum
+
+    @property
+    def dead_letter_queue(self) -> str | None:
+        """The queue that we create for what the broker gives up. None: others see to that."""
+        if not self._is_quorum or "x-dead-letter-exchange" in self.queue_arguments:
+            return None
+        return f"{self.queue}.dead"
+
+    @property
+    def declared_arguments(self) -> dict[str, str | int | bool]:
+        """The arguments that the queue is created with."""
+        arguments: dict[str, str | int | bool] = {}
+        if self._is_quorum:
+            arguments["x-delivery-limit"] = _DELIVERY_LIMIT
+        if self.dead_letter_queue is not None:
+            arguments["x-dead-letter-exchange"] = ""
+            arguments["x-dead-letter-routing-key"] = self.dead_letter_queue
+        return arguments | self.queue_arguments
+
+    @property
+    def _is_quorum(self) -> bool:
+        return self.queue_arguments.get("x-queue-type") == "quorum"
 
     @property
     def mechanism(self) -> Literal["PLAIN", "ANONYMOUS", "EXTERNAL"]:

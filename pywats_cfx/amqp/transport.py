@@ -25,8 +25,10 @@ log = structlog.get_logger(__name__)
 
 #: A message that ends connections comes at once; a session that is older may read on.
 _PROBATION_SECONDS: Final = 1.0
-#: So many messages one at a time, all acknowledged, and reading goes on at full width.
+#: So many messages one at a time, all acknowledged, and reading goes on with more.
 _PROOF: Final = 20
+#: Where deliveries are counted, each step holds so many times more than the one before.
+_WIDER: Final = 8
 
 #: Where each protocol has its session; the library of the other one is not loaded.
 _SESSIONS: Final = {
@@ -146,13 +148,14 @@ class CFXTransport(BaseTransport):
         await session.open()
         self.tally.connections += 1
         self._tell(session.hints)
+        proved = not self.amqp.counts_deliveries
         while True:
             gentle = self._caution.gentle
-            await session.consume(prefetch=1 if gentle else self.amqp.prefetch)
+            await session.consume(prefetch=1 if gentle or not proved else self.amqp.prefetch)
             await self._settle_in(session, gentle=gentle)
             await self._announce_connected(intake)
-            if gentle:
-                await self._prove(session)
+            if gentle or not proved:
+                proved = await self._prove(session)
             else:
                 await _first(session.ended, session.refused)
             if session.ended.done():
@@ -168,15 +171,26 @@ class CFXTransport(BaseTransport):
             raise session.ended.result()
         self._caution.alive()
 
-    async def _prove(self, session: Session) -> None:
-        """Read one message at a time until enough of them went through."""
-        enough = session.acknowledged + _PROOF
-        while session.acknowledged < enough:
-            await _first(session.ended, session.refused, timeout=_PROBATION_SECONDS)
-            if session.ended.done() or session.refused.done():
-                return
+    async def _prove(self, session: Session) -> bool:
+        """Read one message at a time until enough of them went through; True when they did.
+
+        Where deliveries are counted, reading widens in steps: whatever ends us, and however often, counts
+        against few messages more than those that we have just taken in.
+        """
+        window = 1
+        while True:
+            enough = session.acknowledged + max(_PROOF, window)
+            while session.acknowledged < enough:
+                await _first(session.ended, session.refused, timeout=_PROBATION_SECONDS)
+                if session.ended.done() or session.refused.done():
+                    return False
+            window *= _WIDER
+            if not self.amqp.counts_deliveries or window >= self.amqp.prefetch:
+                break
+            await session.consume(prefetch=window)
         self._caution.proved()
         self._backoff.reset()
+        return True
 
     async def _wait_for_journal(self, session: Session) -> None:
         """Leave the messages with the broker while the journal takes none."""

@@ -72,8 +72,12 @@ async def prepare(channel: AbstractChannel, config: AMQPConfig) -> None:
             durable=True,
             passive=not config.declare_exchange,
         )
+    if config.dead_letter_queue is not None:  # first: what has no queue to go to is lost
+        await channel.queue_declare(
+            config.dead_letter_queue, durable=True, arguments={"x-queue-type": "quorum"}
+        )
     await channel.queue_declare(
-        config.queue, durable=config.durable, arguments=dict(config.queue_arguments) or None
+        config.queue, durable=config.durable, arguments=dict(config.declared_arguments) or None
     )
     if config.exchange:
         for key in config.binding_keys:

@@ -44,7 +44,7 @@ async def _look(connection: Connection, config: AMQPConfig) -> str:
         queue = f'queue "{config.queue}" holds {found.message_count} messages'
         if config.declare_queue:
             await channel.queue_declare(
-                config.queue, durable=config.durable, arguments=dict(config.queue_arguments) or None
+                config.queue, durable=config.durable, arguments=dict(config.declared_arguments) or None
             )
     if not config.declare_queue or not config.exchange:
         return queue
