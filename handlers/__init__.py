@@ -6,10 +6,12 @@ from handlers.asset_state import StateHandler
 from handlers.asset_upkeep import NotesHandler, UpkeepHandler
 from handlers.material import MaterialHandler
 from handlers.memory import FactStore
+from handlers.own import UnfitHandler, own_handlers
 from handlers.production import ProductionHandler
 from handlers.repair import RepairHandler
 from handlers.report import Built, ReportHandler, build_report, reason_to_drop, report_id, result_of
 from handlers.rules import Rules
+from handlers.tickets import TicketHandler
 from handlers.unit_context import Known, UnitContext, facts_of
 
 __all__ = [
@@ -25,10 +27,13 @@ __all__ = [
     "ReportHandler",
     "Rules",
     "StateHandler",
+    "TicketHandler",
+    "UnfitHandler",
     "UnitContext",
     "UpkeepHandler",
     "build_report",
     "facts_of",
+    "own_handlers",
     "reason_to_drop",
     "report_id",
     "result_of",

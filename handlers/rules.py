@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, field_validator
 
 from handlers.asset_rules import AssetRules, FaultRules, StateRules, UpkeepRules
 from handlers.patterns import PartRegex, fits
@@ -10,6 +12,10 @@ from handlers.report_rules import RepairRules, ReportRules
 from handlers.rule import Pattern, ProcessCode, Rule, Text
 from handlers.serials import UnitIds
 from handlers.unit_rules import MaterialRules, ProductionRules
+
+HandlerPath = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+]
 
 
 class PartRule(Rule):
@@ -126,6 +132,9 @@ class Rules(Rule):
     """Common expressions that take a part number out of a recipe's name."""
     process_by_method: dict[str, ProcessCode] = Field(default={})
     """Codes of test operations by test method, for all stations without a code of their own."""
+    handlers: tuple[HandlerPath, ...] = ()
+    """Handlers of your own, as `package.module:Class`. Packages may name theirs by the entry point
+    `pywats_bridge.handlers`."""
     report: ReportRules = ReportRules()
     repair: RepairRules = RepairRules()
     materials: MaterialRules = MaterialRules()

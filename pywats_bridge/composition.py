@@ -17,8 +17,11 @@ from handlers import (
     ReportHandler,
     Rules,
     StateHandler,
+    TicketHandler,
+    UnfitHandler,
     UpkeepHandler,
     facts_of,
+    own_handlers,
 )
 from handlers.assembly import Assemblies
 from handlers.asset_state import StateOfAssets
@@ -26,6 +29,7 @@ from handlers.asset_upkeep import UpkeepOfAssets
 from handlers.memory import FactStore
 from handlers.production import ProductList, Units
 from handlers.repair import RepairReports
+from handlers.tickets import Tickets
 from handlers.wats import DESTINATION
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
@@ -147,6 +151,10 @@ class WatsSink(Protocol):
         """Units."""
 
     @property
+    def rootcause(self) -> Tickets:
+        """Root-cause tickets."""
+
+    @property
     def product(self) -> ProductList:
         """Products."""
 
@@ -156,7 +164,11 @@ class WatsSink(Protocol):
 
 
 def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
-    """Make the handlers for WATS."""
+    """Make the handlers for WATS, and those of the user.
+
+    Raises:
+        ConfigurationError: a handler of the user can't be had.
+    """
     return (
         MaterialHandler(rules, memory),
         ReportHandler(api, rules, memory),
@@ -167,7 +179,16 @@ def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHan
         StateHandler(api, rules, memory),
         UpkeepHandler(api, rules, memory),
         NotesHandler(api, rules, memory),
+        TicketHandler(api, rules, memory),
+        *_own_handlers(api, rules, memory),
     )
+
+
+def _own_handlers(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHandler, ...]:
+    try:
+        return own_handlers(api, rules, memory)
+    except UnfitHandler as error:
+        raise ConfigurationError([f"handlers: {error}"]) from error
 
 
 def wats_client(settings: WatsSettings) -> AsyncWATS:

@@ -12,6 +12,7 @@ from pywats_api.asset import Asset, AssetLogEntry, AssetState, AssetType
 from pywats_api.product_records import Product, ProductRevision
 from pywats_api.production_records import Unit
 from pywats_api.report import ReportHeader
+from pywats_api.root_cause_records import Ticket, TicketPriority, TicketStatus
 from pywats_api.wsjf import Report
 from pywats_events import PermanentError
 
@@ -43,6 +44,7 @@ class DryWATS:
         self.asset = self
         self.production = self
         self.product = self
+        self.rootcause = self
         self.calls: list[Call] = []
 
     async def submit(self, report: Report, /) -> None:
@@ -150,6 +152,33 @@ class DryWATS:
         """``api.product.bulk_save_revisions``."""
         body = {"revisions": [one.to_wire() for one in revisions]}
         self.calls.append(Call("PUT", "/api/Products/Revisions", body))
+
+    async def find_ticket_by_tag(self, key: str, value: str, /, *, status: TicketStatus) -> Ticket | None:  # noqa: ARG002
+        """``api.rootcause.find_ticket_by_tag``; none is there, so that each is shown as it is opened."""
+        return None
+
+    async def get_ticket(self, ticket_id: str, /) -> Ticket | None:  # noqa: ARG002
+        """``api.rootcause.get_ticket``."""
+        return None
+
+    async def create_ticket(
+        self,
+        subject: str,
+        priority: TicketPriority,
+        /,
+        *,
+        initial_comment: str,
+        origin: str,
+        tags: Sequence[Mapping[str, str]],
+    ) -> Ticket:
+        """``api.rootcause.create_ticket``."""
+        told = {"subject": subject, "priority": int(priority), "origin": origin, "tags": list(tags)}
+        self.calls.append(Call("POST", "/api/RootCause/Ticket", {**told, "update": initial_comment}))
+        return Ticket(subject=subject)
+
+    async def add_comment(self, ticket_id: str, comment: str, /) -> None:
+        """``api.rootcause.add_comment``."""
+        self._note("PUT", "/api/RootCause/Ticket", {"update": comment}, ticketId=ticket_id)
 
     def _note(self, method: str, path: str, body: Mapping[str, Any] | None = None, /, **query: Any) -> None:
         self.calls.append(Call(method, f"{path}?{urlencode(query)}", body or {}))
