@@ -30,6 +30,7 @@ td { white-space: nowrap; vertical-align: top; } td.said { white-space: pre-line
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .P, .D { color: #0a6b2d; } .F { color: #b00020; font-weight: 600; }
 .E, .T { color: #8a4b00; font-weight: 600; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; } dd { margin: 0; }
 svg { display: block; max-width: 100%; } figure { margin: .3rem 0; }
 .picture { max-width: 30rem; max-height: 20rem; }
 form { margin: 1rem 0; } input, select { margin-right: .6rem; width: 9rem; } tr:target { background: #8884; }

@@ -189,7 +189,7 @@ def _row(
     step_id: int | None = None,
 ) -> str:
     value = " ".join(
-        str(part) for part in (measurement.get("value"), measurement.get("unit")) if part is not None
+        _plain(part) for part in (measurement.get("value"), measurement.get("unit")) if part is not None
     )
     judged = measurement.get("status", status)
     place = "" if step_id is None else f' id="step-{step_id}"'
@@ -212,14 +212,20 @@ def limits_of(measurement: Mapping[str, Any]) -> str:
     if low is None:
         return ""
     if operator in _SIGNS:
-        return f"{_SIGNS[operator]} {low}"
+        return f"{_SIGNS[operator]} {_plain(low)}"
     first, second = operator[:2], operator[2:]
+    low, high = _plain(low), None if high is None else _plain(high)
     if first not in _SIGNS or second not in _SIGNS or high is None:
         return f"{operator} {low} … {high}"
     if operator == "GELE":
         return f"{low} … {high}"
     joined = "and" if first.startswith("G") else "or"
     return f"{_SIGNS[first]} {low} {joined} {_SIGNS[second]} {high}"
+
+
+def _plain(value: object) -> str:
+    """A number without the end that only tells its type."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _wide(content: str, depth: int) -> str:
