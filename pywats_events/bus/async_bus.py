@@ -26,6 +26,7 @@ from pywats_events.bus.replay_jobs import RAMP, ReplayJob, ReplayJobs
 from pywats_events.bus.replay_runner import ReplayRunner
 from pywats_events.bus.rereading import Rereading
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
+from pywats_events.bus.telling import Telling
 from pywats_events.bus.transport_intake import TransportIntake
 from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventMetadata, EventType
@@ -94,6 +95,7 @@ class AsyncEventBus:
         self._error_policy = error_policy or ErrorPolicy()
         self._error_policy.dead_letter_queue.bind(self._replay_ids)
         self._subscriptions: dict[str, Subscription] = {}
+        self._telling = Telling()
         self._transports: dict[str, BaseTransport] = {}
         self._started: list[BaseTransport] = []
         self._observers: list[Observer] = []
@@ -443,7 +445,7 @@ class AsyncEventBus:
             for hook in self._event_hooks:
                 _call_hook(hook, event)
         for broken in unreadable:
-            log_unreadable(broken, receipt)
+            log_unreadable(broken, receipt, self._telling)
             self._tell(EventType.EVENT_DEAD_LETTER, None, not_read(broken, receipt))
 
     async def _note_settled(self, tries: Sequence[Settled], closed: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from pywats_events.bus.drains import Drains
 from pywats_events.bus.intake import exempt_from_backlog
 from pywats_events.bus.judge import judge
 from pywats_events.bus.subscription import NoThreads, Subscription
+from pywats_events.bus.telling import Telling
 from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError, TransientError
 from pywats_events.handler import Done, Dropped
 from pywats_events.journal import Bury, Completed, Delivery, Journal, JournalError, Park, Release, Verdict
@@ -106,6 +107,7 @@ class Dispatcher:
         self._idle = asyncio.Event()  # nothing runs, and nothing may be claimed now
         self._empty = asyncio.Event()  # and nothing waits for permits
         self._threads_left = True
+        self._telling = Telling()
 
     def nudge(self) -> None:
         """Look at once whether something is ready."""
@@ -165,7 +167,7 @@ class Dispatcher:
                             self._empty.set()
                     await self._wait_ready()
             except JournalError as error:
-                log.error("journal can't be read; trying again", error=str(error))  # noqa: TRY400  # the text says it
+                self._tell(log.error, "journal can't be asked for work; trying again", error=str(error))
                 await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
 
     async def _wait_ready(self) -> None:
@@ -275,7 +277,7 @@ class Dispatcher:
             breaker=breaker,
             now=_now(),
         )
-        _log_failure(delivery, verdict, error)
+        self._log_failure(delivery, verdict, error)
         self._end(Settled(delivery, verdict, error))
 
     def _note_failure(self, destination: str | None, error: Exception) -> CircuitBreaker | None:
@@ -309,7 +311,9 @@ class Dispatcher:
                 await self._destinations.save()
             except JournalError as error:
                 count = len(self._ended)
-                log.error("journal can't be written; trying again", outcomes=count, error=str(error))  # noqa: TRY400  # the text says it
+                self._tell(
+                    log.error, "journal can't be written; trying again", outcomes=count, error=str(error)
+                )
                 self._something_ended.set()
                 await asyncio.sleep(1.0)  # the journal is away: nothing else tells when it is back
 
@@ -377,32 +381,38 @@ class Dispatcher:
                 except JournalError as error:
                     log.error("leases could not be renewed", error=str(error))  # noqa: TRY400  # the text says it
 
+    # --- telling -----------------------------------------------------------------------------------------
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+    def _tell(self, say: Callable[..., Any], text: str, **facts: Any) -> None:
+        self._telling.tell(say, log.debug, text, **facts)
 
-
-def _log_failure(delivery: Delivery, verdict: Verdict, error: Exception) -> None:
-    event = delivery.event
-    if isinstance(error, NotReady) and isinstance(verdict, Park):
-        log.info(
-            "delivery waits for something that is not known yet",
+    def _log_failure(self, delivery: Delivery, verdict: Verdict, error: Exception) -> None:
+        event = delivery.event
+        if isinstance(error, NotReady) and isinstance(verdict, Park):
+            self._tell(
+                log.info,
+                "delivery waits for something that is not known yet",
+                event_id=event.id,
+                handler=delivery.handler,
+                key=event.key,
+                reason=str(error),
+            )
+            return
+        known = isinstance(error, TransientError | PermanentError | DestinationUnavailable | NotReady)
+        self._tell(
+            log.warning,
+            "delivery failed",
             event_id=event.id,
             handler=delivery.handler,
             key=event.key,
-            reason=str(error),
+            outcome=type(verdict).__name__,
+            attempt=delivery.attempts + 1,
+            error=f"{type(error).__name__}: {error}",
+            # What a handler raises on purpose explains itself; the rest needs its place in the code. Plain
+            # text: a renderer that shows the values of variables would be slow, and could show secrets.
+            **({} if known else {"exception": "".join(format_exception(error))}),
         )
-        return
-    known = isinstance(error, TransientError | PermanentError | DestinationUnavailable | NotReady)
-    log.warning(
-        "delivery failed",
-        event_id=event.id,
-        handler=delivery.handler,
-        key=event.key,
-        outcome=type(verdict).__name__,
-        attempt=delivery.attempts + 1,
-        error=f"{type(error).__name__}: {error}",
-        # What a handler raises on purpose explains itself; the rest needs its place in the code. Plain text:
-        # a renderer that shows the values of variables would be slow, and could show secrets.
-        **({} if known else {"exception": "".join(format_exception(error))}),
-    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

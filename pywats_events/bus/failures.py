@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from pywats_events.bus.dispatcher import Settled
+from pywats_events.bus.telling import Telling
 from pywats_events.journal import Bury, Receipt
 from pywats_events.message import Unreadable
 from pywats_events.policies import DeadLetter
@@ -14,9 +15,11 @@ from pywats_events.policies import DeadLetter
 log = structlog.get_logger(__name__)
 
 
-def log_unreadable(broken: Unreadable, receipt: Receipt) -> None:
+def log_unreadable(broken: Unreadable, receipt: Receipt, telling: Telling) -> None:
     """Log that no event could be made of a message, or of a part of it."""
-    log.error(
+    telling.tell(
+        log.error,
+        log.debug,
         "message could not be read; it is a dead letter",
         event_id=broken.id,
         transport=receipt.raw.transport if receipt.raw else "",
