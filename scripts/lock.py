@@ -1,8 +1,8 @@
 """Writes the locks: exact versions with hashes of everything that is installed.
 
-``requirements-build.lock`` holds the tools that build the project itself and python-qpid-proton, and is installed
-first; ``requirements.lock`` is what the product needs, ``requirements-dev.lock`` adds what its tests need. Nothing
-outside the locks is ever downloaded.
+``requirements-build.lock`` holds the tools that build the project itself and python-qpid-proton, and is
+installed first; ``requirements.lock`` is what the product needs, ``requirements-dev.lock`` adds what its
+tests need. Nothing outside the locks is ever downloaded.
 """
 
 from __future__ import annotations
