@@ -6,7 +6,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock configuration-page cfx-models bench-cfx bench-journal soak brokers clean
+.PHONY: help demo test lint format lock configuration-page cfx-models bench-cfx bench-journal bench-poison soak brokers clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,7 +44,10 @@ bench-cfx: $(VENV)/.dev ## Measure reading and writing of CFX; fails when a goal
 bench-journal: $(VENV)/.dev ## Measure the journals; fails when a goal is missed (ARGS="--backlog 0" for less)
 	@$(BIN)/python -m benchmarks.bench_journal $(ARGS)
 
-soak: $(VENV)/.dev ## Run the proofs that take long: kills, power cuts, long backlogs
+bench-poison: $(VENV)/.dev ## Measure what malformed messages cost the others; fails when it is too much
+	@$(BIN)/python -m benchmarks.bench_poison $(ARGS)
+
+soak: $(VENV)/.dev ## Run the proofs that take long: kills, power cuts, long outages (ARGS=-s for their figures)
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 clean: ## Remove the virtual environment and what tools left behind
