@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,18 @@ from handlers import Rules
 from handlers.rules import PartRule, StationRule
 from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
-from pywats_bridge.composition import postgres_of, wats_client
+from pywats_api.process import Process
+from pywats_bridge.composition import handlers_of, postgres_of, wats_client
+from pywats_bridge.dry_wats import DryWATS
 from pywats_bridge.settings import BridgeSettings, ConfigurationError, JournalSettings
 from pywats_cfx.amqp.probe import probe
 from pywats_cfx.amqp.troubles import BrokerUnfit
 from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.config import AMQPConfig
 from pywats_cfx.endpoint.config import EndpointConfig, place_of
+from pywats_events.handler import handler_name, wanted_types
 from pywats_events.journal import JournalError
+from pywats_events.journal.memory import MemoryJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Finding:
 async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
     """Look at everything that the configuration names; nothing is changed anywhere."""
     yield _stations(settings.rules)
+    yield _handlers(settings.rules)
     if settings.journal.kind == "sqlite":
         yield _journal(settings.journal.path)
     if settings.journal.kind == "postgres":
@@ -49,6 +54,8 @@ async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
         yield wats
         if wats.good:
             async for finding in _processes(api, settings.rules):
+                yield finding
+            async for finding in _asset_types(api, settings.rules):
                 yield finding
     if settings.cfx.broker is not None:
         for broker in settings.cfx.broker.brokers:
@@ -104,6 +111,9 @@ async def _processes(api: AsyncWATS, rules: Rules) -> AsyncIterator[Finding]:
         yield Finding(good=False, what="processes", said=str(error))
         return
     wrong = False
+    for finding in _other_codes(known, rules):
+        wrong = True
+        yield finding
     for code, where in sorted(set(_codes(rules))):
         process = known.get(code)
         if process is not None and process.is_test_operation:
@@ -113,6 +123,48 @@ async def _processes(api: AsyncWATS, rules: Rules) -> AsyncIterator[Finding]:
         yield Finding(good=False, what=f"process {code}", said=f"{fault}; {where} names it")
     if not wrong:
         yield Finding(good=True, what="processes", said="all that the rules name are test operations in WATS")
+
+
+def _other_codes(known: Mapping[int, Process], rules: Rules) -> Iterator[Finding]:
+    """Look at codes that need be no test operation's: of repairs, and of what units are worked on in."""
+    code = rules.repair.process
+    repair = known.get(code) if code is not None else None
+    if code is not None and (repair is None or not repair.is_repair_operation):
+        fault = "does not exist in WATS" if repair is None else f'is "{repair.name}", not a repair operation'
+        yield Finding(good=False, what=f"process {code}", said=f"{fault}; repair.process names it")
+    for station in rules.stations:
+        code = station.unit_process
+        if code is not None and code not in known:
+            said = f'does not exist in WATS; unit_process of station "{station.handle}" names it'
+            yield Finding(good=False, what=f"process {code}", said=said)
+
+
+async def _asset_types(api: AsyncWATS, rules: Rules) -> AsyncIterator[Finding]:
+    """Look whether the types are there that assets are registered with."""
+    if not rules.assets.create:
+        return
+    try:
+        known = {each.type_name for each in await api.asset.get_asset_types()}
+    except PyWATSError as error:
+        yield Finding(good=False, what="asset types", said=str(error))
+        return
+    for key in ("station_type", "tool_type", "line_type"):
+        name = getattr(rules.assets, key)
+        if name is not None and name not in known:
+            said = f"does not exist in WATS; assets.{key} names it"
+            yield Finding(good=False, what=f'asset type "{name}"', said=said)
+
+
+def _handlers(rules: Rules) -> Finding:
+    """Look whether the bridge's handlers and the user's can be had, and say which events they take."""
+    try:
+        made = handlers_of(DryWATS(), rules, MemoryJournal())
+    except ConfigurationError as error:
+        return Finding(good=False, what="handlers", said=str(error))
+    taking = [handler_name(each) for each in made if wanted_types(each)]
+    idle = [handler_name(each) for each in made if not wanted_types(each)]
+    off = f"; off by configuration: {', '.join(idle)}" if idle else ""
+    return Finding(good=True, what="handlers", said=f"{', '.join(taking)}{off}")
 
 
 def _codes(rules: Rules) -> Iterator[tuple[int, str]]:

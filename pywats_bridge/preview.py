@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -84,8 +84,17 @@ async def _outlook(handler: BaseHandler, event: Event, dry: DryWATS) -> Outlook:
     if isinstance(outcome, Dropped):
         return Outlook(event, reason=f"dropped by rule: {outcome.rule}")
     detail = dict(outcome.detail) if isinstance(outcome, Done) else {}
-    sources = [f"{what}: {how}" for what, how in detail.get("sources", {}).items()]
+    sources = dict.fromkeys(_sources(detail))
     return Outlook(event, tuple(dry.calls), notes=(*sources, *detail.get("notes", ())))
+
+
+def _sources(detail: Mapping[str, Any]) -> Iterator[str]:
+    """Give the rules that decided: of the whole, and of each unit where there are several."""
+    for what, how in detail.get("sources", {}).items():
+        yield f"{what}: {how}"
+    for unit in detail.get("units", ()):
+        for note in _sources(unit):
+            yield f"{unit.get('serial_number')}: {note}"
 
 
 def wats_calls(events: Sequence[Event]) -> Iterator[str]:

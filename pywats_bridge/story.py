@@ -210,4 +210,10 @@ def _awaited(entry: Entry) -> str:
 
 def _detail(detail: Mapping[str, Any]) -> str:
     plain = [f"{name} {value}" for name, value in detail.items() if isinstance(value, str | int | float)]
-    return ", ".join(plain) or "nothing to add"
+    told = ", ".join(plain) or "nothing to add"
+    units = [each for each in detail.get("units", ()) if isinstance(each, Mapping)]
+    below = "; ".join(_detail(each) for each in units)
+    told = f"{told}: {below}" if plain and below else below or told
+    sources = detail.get("sources")
+    rules = [f"{what} by {how}" for what, how in sources.items()] if isinstance(sources, Mapping) else []
+    return f"{told} ({'; '.join(rules)})" if rules else told

@@ -107,9 +107,11 @@ async def test_a_factory_that_is_ready(broker: RabbitMQ, wats: LocalWATS, tmp_pa
         f"ok    configuration {path}: valid",
         "ok    rules: 1 stations, 1 recipes and work orders",
     ]
-    assert lines[2] == f"ok    journal {tmp_path / 'pywats-bridge.journal'}: will be created"
-    assert lines[3].startswith(f"ok    WATS {wats.url}: answers, version ")
-    assert lines[4:] == [
+    assert lines[2].startswith("ok    handlers: materials, report, ")
+    assert lines[2].endswith("; off by configuration: production, assembly, fault-tickets")
+    assert lines[3] == f"ok    journal {tmp_path / 'pywats-bridge.journal'}: will be created"
+    assert lines[4].startswith(f"ok    WATS {wats.url}: answers, version ")
+    assert lines[5:] == [
         "ok    processes: all that the rules name are test operations in WATS",
         f"ok    broker {address}: {missing}",
     ]
@@ -134,7 +136,7 @@ async def test_a_factory_that_is_not(broker: RabbitMQ, wats: LocalWATS, tmp_path
     shown = await asyncio.to_thread(CliRunner().invoke, app, ["check", "-c", str(path)])
     assert shown.exit_code == 1
     marks = [line.split()[0] for line in shown.stdout.splitlines()]
-    assert marks == ["ok", "ok", "ok", "ok", "wrong", "wrong"]
+    assert marks == ["ok", "ok", "ok", "ok", "ok", "wrong", "wrong"]
     assert shown.stderr == ""
 
 
@@ -232,6 +234,26 @@ async def test_a_wrong_token(wats: LocalWATS, broker: RabbitMQ) -> None:
             {"process_by_method": {"AOI": 2}},
             "process 2",
             "does not exist in WATS; process_by_method names it",
+        ),
+        (
+            {"repair": {"process": 30}},
+            "process 30",
+            'is "ICT", not a repair operation; repair.process names it',
+        ),
+        (
+            {"stations": [{"handle": "A", "unit_process": 4711}]},
+            "process 4711",
+            'does not exist in WATS; unit_process of station "A" names it',
+        ),
+        (
+            {"assets": {"create": True, "station_type": "Nonsense"}},
+            'asset type "Nonsense"',
+            "does not exist in WATS; assets.station_type names it",
+        ),
+        (
+            {"handlers": ["no_such_module:Handler"]},
+            "handlers",
+            "handlers: no_such_module:Handler: ModuleNotFoundError: No module named 'no_such_module'",
         ),
         (
             {"stations": []},
