@@ -86,6 +86,22 @@ LEFT_OUT = {
     "production: Set Unit Phase": "names phases ICT and 123, of an account with phases of its own",
     "production: Acknowledge Unit Change": "names a change by an id that stands for one of a real account",
 }
+# What examples have to say when they are through, where that tells whether they did what they are about.
+SAYS = {
+    "guide: Quick Start": "Passing: True",
+    "guide: 1. Verify Unit Status": "Grade: Passed\nPassing: True\nFailed Steps: 0\nAll tests passed",
+    "guide: 1. Verify Assembly (Box Build)": "Complete: False\nMissing parts: 2\n  - PCBA-200 at index 0",
+    "guide: 2. Build Assembly": "Assembly complete!",
+    "guide: 1. Get Change History": "Phase: Under production",
+    "production: Complete Assembly Workflow": "Assembly complete",
+    "production: Remove Child from Assembly": "Child removed from assembly",
+    "product: Get BOM": "Reference: R1,R2",
+    "product: Add Subunits to Template": "Template updated with 5 subunits",
+    "process: Synchronous Usage": "Code: 30",
+    "root cause: Get Ticket by ID": "Ticket #12345: The one that the examples ask for",
+    "root cause guide: 2. Get Single Ticket": "Assignee: local",
+    "box build guide: Attach child units to the parent:": "Child successfully added to assembly!",
+}
 # Examples that make what the factory has already, and so want an empty account.
 BARE = {
     "box build guide: First, create the parent and child products with revisions:",
@@ -272,8 +288,8 @@ def given(api):
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in LEFT_OUT])
-async def test_example_runs(factory, tmp_path, monkeypatch, name):
-    """The example runs to its end."""
+async def test_example_runs(factory, tmp_path, monkeypatch, capsys, name):
+    """The example runs to its end, and says what it should."""
     monkeypatch.chdir(tmp_path)
     database = tmp_path / "wats.sqlite"
     if name not in BARE:
@@ -296,10 +312,12 @@ async def test_example_runs(factory, tmp_path, monkeypatch, name):
 
     async with LocalWATS(database, processes=PROCESSES) as server:
         await asyncio.to_thread(run, server.url)
+    assert SAYS.get(name, "") in capsys.readouterr().out
 
 
 def test_what_is_left_out_exists():
     """Each example that is left out is one of the documents', with its reason."""
     assert set(LEFT_OUT) <= set(EXAMPLES)
+    assert set(SAYS) | BARE | set(BUILT) | set(MADE_LATER) <= set(EXAMPLES) - set(LEFT_OUT)
     assert all(LEFT_OUT.values())
     assert len(EXAMPLES) - len(LEFT_OUT) > 150
