@@ -8,16 +8,24 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from pywats_api.asset_filters import wire_filter
 from pywats_api.connection import Connection
 from pywats_api.downloads import download
 from pywats_api.errors import ErrorMode, InvalidResponseError, NotFoundError
 from pywats_api.records import missing, path_segment
 from pywats_api.report_filters import HeaderFilter
-from pywats_api.report_records import MiscInfoHeader, ReportAttachment, ReportHeader, SubmittedReport
+from pywats_api.report_records import (
+    HeaderSubUnit,
+    MiscInfoHeader,
+    ReportAttachment,
+    ReportHeader,
+    SubmittedReport,
+)
 from pywats_api.wsjf import Report, ReportType
 
 __all__ = [
     "HeaderFilter",
+    "HeaderSubUnit",
     "MiscInfoHeader",
     "Report",
     "ReportAttachment",
@@ -28,6 +36,13 @@ __all__ = [
 ]
 
 
+# The client's words for the server's fields.
+_NAMES = {
+    **{name: field.alias or name for name, field in ReportHeader.model_fields.items() if field.alias != name},
+    "status": "result",
+    "start_time": "start",
+    "start_utc": "start",
+}
 _HEADERS = "/api/Report/Query/Header"
 
 
@@ -306,7 +321,8 @@ class ReportDomain:
 
         Args:
             report_type: tests or repairs only.
-            odata_filter: in OData, such as ``partNumber eq 'P1' and result eq 'Failed'``, or typed.
+            odata_filter: in OData, such as ``partNumber eq 'P1' and result eq 'Failed'``, or typed. The
+                attributes of `ReportHeader` may stand for the server's fields.
             top: how many at most; 10 when left out, and 10000 at most.
             skip: how many to leave out at the beginning.
             orderby: ``start``, ``uuid``, ``serialNumber`` or ``timestamp``, with ``asc`` or ``desc`` behind
@@ -319,6 +335,7 @@ class ReportDomain:
             ValidationError: the server cannot read the query.
         """
         text = odata_filter.to_odata() if isinstance(odata_filter, HeaderFilter) else odata_filter
+        text = wire_filter(text, _NAMES)
         conditions = [f"({text})"] if text else []
         if report_type is not None:
             conditions.append(f"reportType eq '{ReportType(report_type)}'")

@@ -1,12 +1,14 @@
 """What the server answers about reports."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pywats_api.records import Record
+
+_IN_FULL = {"pn": "partNumber", "sn": "serialNumber", "rev": "revision"}
 
 
 class SubmittedReport(Record):
@@ -18,6 +20,23 @@ class SubmittedReport(Record):
     id: UUID = Field(alias="ID")
     uuid: UUID
     report_id: int | None = Field(default=None, alias="Report_ID")
+
+
+class HeaderSubUnit(Record):
+    """A serialised part, as it comes along with a header; servers name its members in full or as in WSJF."""
+
+    part_type: str | None = None
+    part_number: str | None = None
+    serial_number: str | None = None
+    revision: str | None = None
+    position: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_full(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {_IN_FULL.get(str(name).lower(), name): value for name, value in data.items()}
 
 
 class ReportHeader(Record):
@@ -54,13 +73,28 @@ class ReportHeader(Record):
     passed_in_run: int | None = None
     referenced_uut: UUID | None = None
     measures_deleted: bool | None = None
-    sub_units: list[dict[str, Any]] | None = None
+    sub_units: list[HeaderSubUnit] | None = None
     misc_info: list[dict[str, Any]] | None = None
     assets: list[dict[str, Any]] | None = None
     attachments: list[dict[str, Any]] | None = None
-    uur_sub_units: list[dict[str, Any]] | None = None
+    uur_sub_units: list[HeaderSubUnit] | None = None
     uur_misc_info: list[dict[str, Any]] | None = None
     uur_attachments: list[dict[str, Any]] | None = None
+
+    @property
+    def status(self) -> str | None:
+        """The same as `result`."""
+        return self.result
+
+    @property
+    def start_time(self) -> datetime | None:
+        """The same as `start`."""
+        return self.start
+
+    @property
+    def start_utc(self) -> datetime | None:
+        """`start` in UTC."""
+        return None if self.start is None else self.start.astimezone(UTC)
 
 
 class MiscInfoHeader(Record):
