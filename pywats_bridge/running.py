@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import structlog
 
+from pywats_bridge import __version__
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.requests import answering
 from pywats_bridge.settings import BridgeSettings
 from pywats_cfx.config import CFXConfig
+from pywats_events.journal import DeliveryState
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +29,12 @@ async def run(settings: BridgeSettings) -> None:
                 wats=settings.wats.url,
                 **_sources(settings.cfx),
                 stations=len(settings.rules.stations),
+                **await _resumed(bridge, settings),
             )
             await stop.wait()
             log.info("bridge ends; finishing what is in flight", seconds=settings.delivery.stop_timeout)
             await _say_what_is_left(bridge)
+        log.info("bridge has ended")
     finally:
         undo()
 
@@ -39,6 +43,18 @@ def _sources(config: CFXConfig) -> dict[str, str]:
     """Say where messages come from."""
     broker = {"broker": config.broker.broker, "queue": config.broker.queue} if config.broker else {}
     return broker | ({"listens": config.endpoint.listen} if config.endpoint.listen else {})
+
+
+async def _resumed(bridge: Bridge, settings: BridgeSettings) -> dict[str, str | int]:
+    """Say which journal it is, and what is in it from before."""
+    kept = settings.journal
+    stats = await bridge.journal.stats()
+    return {
+        "journal": str(kept.path) if kept.kind == "sqlite" else kept.kind,
+        "waiting": stats.open,
+        "dead_letters": stats.count(DeliveryState.DEAD),
+        "version": __version__,
+    }
 
 
 async def _say_what_is_left(bridge: Bridge) -> None:
