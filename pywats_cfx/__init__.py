@@ -38,6 +38,8 @@ _HOME: Final = {
     "decode_each": "codec",
     "encode": "codec",
 }
+#: Those that can't be had without it; they say in one line how to get it.
+_NEEDS_PROTON: Final = frozenset({"CFXListener"})
 
 
 def __getattr__(name: str) -> Any:
@@ -45,6 +47,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.messages")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _NEEDS_PROTON:
+        import_module(f"{__name__}.amqp10").require_proton()
     member = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = member
     return member

@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 
 from pywats_cfx import messages as cfx
+from pywats_cfx.amqp10 import require_proton
 from pywats_cfx.endpoint.config import EndpointConfig, place_of
 from pywats_cfx.endpoint.introduction import Introduction
 from pywats_cfx.endpoint.units import question_of, response_of
@@ -111,8 +112,10 @@ class Endpoint:
             NotReachable: no connection, or it ended.
             RequestRefused: the other side took neither us nor the request.
             RequestTimeout: no answer in time.
+            ProtonMissing: the library for AMQP 1.0 is not installed.
             ValueError: the URI is none.
         """
+        require_proton()
         from pywats_cfx.endpoint.asking import ask  # noqa: PLC0415  # proton is needed for this alone
 
         envelope = CFXEnvelope.of(message, source=self.handle, target=handle, request_id=f"REQUEST-{uuid4()}")
@@ -132,8 +135,10 @@ class Endpoint:
             NotReachable: no connection, or it ended.
             RequestRefused: the other side refuses the address or a message.
             RequestTimeout: not accepted within ``request_timeout`` seconds.
+            ProtonMissing: the library for AMQP 1.0 is not installed.
             ValueError: the URI is none.
         """
+        require_proton()
         from pywats_cfx.endpoint.asking import send  # noqa: PLC0415  # as above
 
         await send(place_of(uri), address, envelopes, config=self.config, timeout=self.config.request_timeout)

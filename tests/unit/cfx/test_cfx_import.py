@@ -80,3 +80,27 @@ def test_star_import_and_module_access_work():
         "assert same is decode"
     )
     assert "pywats_cfx.messages" in modules
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "from pywats_cfx import CFXListener",
+        "import asyncio; asyncio.run(endpoint.request('amqp://127.0.0.1:1', 'A', cfx.AreYouThereRequest()))",
+        "import asyncio; asyncio.run(endpoint.send('amqp://127.0.0.1:1', 'A'))",
+    ],
+)
+def test_without_proton_what_needs_it_says_how_to_get_it(asked):
+    """The rest of the package works; the others' error is one line with what to install."""
+    program = (
+        "import sys; sys.modules['proton'] = None\n"
+        "from pywats_cfx import AMQPConfig, CFXConfig, CFXTransport, Endpoint, EndpointConfig\n"
+        "from pywats_cfx import messages as cfx\n"
+        "from pywats_cfx.amqp10 import ProtonMissing\n"
+        "CFXTransport(CFXConfig(amqp=AMQPConfig()))\n"
+        "endpoint = Endpoint(EndpointConfig())\n"
+        f"try:\n    {asked}\n"
+        "except ProtonMissing as error:\n    assert 'pip install' in str(error)\n"
+        "else:\n    raise AssertionError('nothing was said')"
+    )
+    loaded(program)
