@@ -19,7 +19,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 import samples
-from handlers import ReportHandler, Rules, facts_of
+from handlers import MaterialHandler, ReportHandler, Rules, facts_of
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
 from pywats_api.server import LocalWATS
@@ -73,12 +73,15 @@ def events_of(body: bytes, *, encoding: str | None = None) -> list[Event]:
 
 
 async def deliver(api: AsyncWATS, events: Iterable[Event], rules: dict[str, Any]) -> list[Done | Dropped]:
-    """Let the real handler have each result, after what earlier events taught."""
+    """Let the real handlers have each result, after what earlier events taught."""
     journal = MemoryJournal()
     handler = ReportHandler(api, Rules.model_validate(rules), journal)
+    materials = MaterialHandler(Rules.model_validate(rules), journal)
     outcomes = []
     for event in events:
         await journal.remember(facts_of(event))
+        if event.event_type in materials.event_types:
+            await materials.handle(event)
         if event.event_type in handler.event_types:
             outcomes.append(await handler.handle(event))
     return outcomes
