@@ -86,11 +86,20 @@ async def test_every_report_is_there_once_after_all_these_kills(
         )
         async with Watched.started(config) as bridge:
             await bridge.until(lambda: there_is(own_broker, f"bridge-{unique}"))
-        for number, bodies in enumerate(waves[:-1]):
+        for number, wave in enumerate(waves[:-1]):
+            bodies = wave
             wats.knobs.reset()
             wats.knobs.seed = seed + number
             for name, value in MISDEEDS[number % len(MISDEEDS)].items():
                 setattr(wats.knobs, name, value)
+            if number % 2:  # all waits in the queue, and the kill comes while it is being taken in
+                await publish(own_broker.url, f"cfx-{unique}", bodies)
+                async with Watched.started(config) as bridge:
+                    while not any("transport can receive" in line for line in bridge.tail):
+                        await bridge.says(1, within=10)
+                    await asyncio.sleep(chance.random() / 10)  # somewhere in the midst of it
+                    await bridge.kill()
+                bodies = []
             async with Watched.started(config) as bridge, asyncio.TaskGroup() as tasks:
                 tasks.create_task(publish(own_broker.url, f"cfx-{unique}", bodies))
                 await bridge.says(chance.randint(1, 400), within=5)
@@ -139,4 +148,3 @@ async def test_every_report_is_there_once_after_all_these_kills(
     assert sums.dead == len(waves) * CUT
     assert sums.done + sums.dropped + sums.dead == sums.received - sums.repeated
     assert sums.received - sums.repeated == sum(map(len, waves))
-
