@@ -12,6 +12,7 @@ from handlers.repair import RepairHandler
 from handlers.report import Built, ReportHandler, build_report, reason_to_drop, report_id, result_of
 from handlers.rules import Rules
 from handlers.tickets import TicketHandler
+from handlers.tool_counts import ToolCountHandler
 from handlers.unit_context import Known, UnitContext, facts_of
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Rules",
     "StateHandler",
     "TicketHandler",
+    "ToolCountHandler",
     "UnfitHandler",
     "UnitContext",
     "UpkeepHandler",

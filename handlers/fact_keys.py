@@ -103,6 +103,11 @@ def tools_used(handle: str, transaction: str | None, identifier: str, position: 
     return _key("tools-used", handle, transaction or "", identifier, _place(position))
 
 
+def tools_counted(handle: str, transaction: str, identifier: str, position: int | None) -> str:
+    """What counted the tools that a station used on a unit in a work: a report, or the event itself."""
+    return _key("tools-counted", handle, transaction, identifier, _place(position))
+
+
 def installed(handle: str, identifier: str, position: int | None) -> str:
     """What a station installed into a unit last."""
     return _key("installed", handle, identifier, _place(position))

@@ -103,7 +103,10 @@ def _tools_used(event: Event, payload: Any) -> Taught:
         transaction = keys.transaction_of(used.transaction_id)
         uses = [said(id=each.tool.id, name=each.tool.name, cycles=each.cycles) for each in used.uses]
         handle = event.source or used.asset_id
-        yield keys.tools_used(handle, transaction, identifier, used.position), {"uses": uses}
+        yield (
+            keys.tools_used(handle, transaction, identifier, used.position),
+            {"uses": uses, "event": event.id},
+        )
 
 
 def _installed(event: Event, payload: Any) -> Taught:

@@ -146,6 +146,7 @@ class ReportHandler(BaseHandler):
         with wats_failures():
             await self._api.report.submit(built.report)
         await self._remember_failure(event, built)
+        await self._remember_tools(known, built)
         _log.debug("report sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
 
@@ -159,6 +160,13 @@ class ReportHandler(BaseHandler):
                 is_station = use.asset_sn == place.serial
                 tool = AssetPlace(use.asset_sn, kind="tool", location=place.location, above=place)
                 await self._registrar.see(place if is_station else tool)
+
+    async def _remember_tools(self, known: Known, built: Built) -> None:
+        """Say that the tools of this work are counted, for the handler that would count them otherwise."""
+        if self._rules.assets.cycles == "always" and known.tools and known.transaction:
+            key = keys.tools_counted(known.handle, known.transaction, known.identifier, known.position)
+            value = {"by": str(built.report.id)}
+            await self._memory.remember([Fact(key=key, value=value, time=datetime.now(UTC))])
 
     async def _remember_failure(self, event: Event, built: Built) -> None:
         """Keep what a repair will ask for: which report showed the failure, and where in it."""

@@ -181,7 +181,7 @@ def build_report(
 
 def _assets(known: Known, station: StationRule, machine: str, rules: Rules) -> list[AssetUse]:
     uses = {station.asset or machine: 1} if station.count_asset else {}
-    for tool in known.tools if rules.assets.tools and known.transaction else ():
+    for tool in known.tools if rules.assets.tools else ():
         name = short(tool.get("id") or tool.get("name"), _SERIAL_LENGTH)
         if name:
             uses[name] = uses.get(name, 0) + max(int(tool.get("cycles") or 1), 0)

@@ -188,10 +188,14 @@ class Known:
 
     @property
     def tools(self) -> Sequence[Mapping[str, Any]]:
-        """The tools that the station used on the unit in this work, with id, name and cycles."""
-        key = keys.tools_used(self.handle, self.transaction, self.identifier, self.position)
-        fact = self._past(key) if self.transaction is None else self._fact(key)
-        uses: Sequence[Mapping[str, Any]] = (fact or {}).get("uses", ())
+        """The tools that the station used on the unit in this work and that are not counted otherwise."""
+        if self.transaction is None:
+            return ()
+        about = (self.handle, self.transaction, self.identifier, self.position)
+        fact, counted = self._fact(keys.tools_used(*about)), self._fact(keys.tools_counted(*about))
+        if fact is None or (counted and counted.get("by") == fact.get("event")):
+            return ()
+        uses: Sequence[Mapping[str, Any]] = fact.get("uses", ())
         return uses
 
     def _identifiers(self) -> tuple[str, ...]:
@@ -271,6 +275,7 @@ def _first_keys(known: Known) -> list[str]:
     if position is not None:
         asked.append(keys.serial(identifier, None))
     if known.transaction:
+        asked.append(keys.tools_counted(known.handle, known.transaction, identifier, position))
         asked.append(keys.work(known.handle, known.transaction))
         asked.append(keys.place(known.handle, known.transaction, position))
     else:

@@ -18,6 +18,7 @@ from handlers import (
     Rules,
     StateHandler,
     TicketHandler,
+    ToolCountHandler,
     UnfitHandler,
     UpkeepHandler,
     facts_of,
@@ -30,6 +31,7 @@ from handlers.memory import FactStore
 from handlers.production import ProductList, Units
 from handlers.repair import RepairReports
 from handlers.tickets import Tickets
+from handlers.tool_counts import CountsOfAssets
 from handlers.wats import DESTINATION
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
@@ -131,7 +133,7 @@ class Bridge:
             await self.api.aclose()
 
 
-class Assets(StateOfAssets, UpkeepOfAssets, Protocol):
+class Assets(StateOfAssets, UpkeepOfAssets, CountsOfAssets, Protocol):
     """``api.asset``, as far as handlers use it."""
 
 
@@ -180,6 +182,7 @@ def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHan
         UpkeepHandler(api, rules, memory),
         NotesHandler(api, rules, memory),
         TicketHandler(api, rules, memory),
+        ToolCountHandler(api, rules, memory),
         *_own_handlers(api, rules, memory),
     )
 

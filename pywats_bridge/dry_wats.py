@@ -102,6 +102,10 @@ class DryWATS:
         said = {"serialNumber": serial_number, "dateTime": calibration_date.isoformat(), "comment": comment}
         self._note("POST", "/api/Asset/Calibration", **said)
 
+    async def raise_total_count(self, value: int, /, *, serial_number: str) -> None:
+        """``api.asset.raise_total_count``."""
+        self._note("PUT", "/api/Asset/Count", serialNumber=serial_number, totalCount=value)
+
     async def reset_running_count(self, *, serial_number: str, comment: str) -> None:
         """``api.asset.reset_running_count``."""
         self._note("POST", "/api/Asset/ResetRunningCount", serialNumber=serial_number, comment=comment)

@@ -26,6 +26,7 @@ KINDS: Final[tuple[type[BaseHandler], ...]] = (
     handlers.StateHandler,
     handlers.UpkeepHandler,
     handlers.NotesHandler,
+    handlers.ToolCountHandler,
 )
 
 HEAD: Final = """# What the handlers make of events in WATS

@@ -108,7 +108,7 @@ async def test_a_factory_that_is_ready(broker: RabbitMQ, wats: LocalWATS, tmp_pa
         "ok    rules: 1 stations, 1 recipes and work orders",
     ]
     assert lines[2].startswith("ok    handlers: materials, report, ")
-    assert lines[2].endswith("; off by configuration: production, assembly, fault-tickets")
+    assert lines[2].endswith("; off by configuration: production, assembly, fault-tickets, tool-counts")
     assert lines[3] == f"ok    journal {tmp_path / 'pywats-bridge.journal'}: will be created"
     assert lines[4].startswith(f"ok    WATS {wats.url}: answers, version ")
     assert lines[5:] == [

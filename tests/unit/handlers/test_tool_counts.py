@@ -1,0 +1,78 @@
+"""Tools are counted by the report of their work, else by themselves, and never by both."""
+
+from datetime import UTC, datetime
+
+import pytest
+from shopfloor import ICT, WORK, event, result, rules, taught
+
+from handlers import ReportHandler, ToolCountHandler, facts_of
+from pywats_events.errors import NotReady
+from pywats_events.event import EventType
+from pywats_events.handler import Dropped
+
+USES = [{"tool": {"id": "FIX-7"}, "cycles": 3}]
+
+
+def used(*, received_at=None, **said):
+    payload = {"asset_id": ICT, "unit_id": "SN1", "transaction_id": WORK, "uses": USES, **said}
+    return event(EventType.TOOL_USED, payload, event_id="u-1", received_at=received_at)
+
+
+async def handlers(api, *earlier, register=True, **assets):
+    if register:
+        (kind, *_) = await api.asset.get_asset_types()
+        await api.asset.create_asset("FIX-7", kind.type_id)
+    journal = await taught(*earlier)
+    own = rules(assets={"cycles": "always", **assets})
+    return ToolCountHandler(api, own, journal), ReportHandler(api, own, journal), journal
+
+
+async def total(api):
+    return (await api.asset.get_asset_by_serial("FIX-7")).total_count or 0
+
+
+async def test_the_report_counts(api):
+    """What the report of the work told is not counted again."""
+    counts, reports, _ = await handlers(api, used())
+    await reports.handle(result(transaction_id=WORK))
+    assert (await counts.handle(used())).detail["found"] == "counted by a report"
+    assert await total(api) == 3
+
+
+async def test_no_report_follows(api):
+    """Then the use is counted, once; a report that comes all the same counts it no more."""
+    counts, reports, journal = await handlers(api, used())
+    for _ in range(2):
+        await counts.handle(used())
+    assert await total(api) == 3
+    made = result(transaction_id=WORK)
+    await journal.remember(facts_of(made))
+    await reports.handle(made)
+    assert await total(api) == 3
+
+
+async def test_a_report_is_waited_for(api):
+    """For as long as the site wants."""
+    counts, _, _ = await handlers(api, used())
+    with pytest.raises(NotReady, match=r"assets\.count_after"):
+        await counts.handle(used(received_at=datetime.now(UTC)))
+
+
+async def test_a_use_without_a_unit(api):
+    """No report can count it."""
+    counts, _, _ = await handlers(api)
+    await counts.handle(used(unit_id=None, received_at=datetime.now(UTC)))
+    assert await total(api) == 3
+
+
+async def test_a_tool_that_is_not_registered(api):
+    """It is not counted, and the rule says why."""
+    counts, _, _ = await handlers(api, register=False)
+    dropped = await counts.handle(used())
+    assert isinstance(dropped, Dropped)
+    assert "not registered" in dropped.rule
+
+
+async def test_reports_only_by_default(api):
+    """Nobody is asked unless a site wants each use counted."""
+    assert ToolCountHandler(api, rules(), await taught()).event_types == ()
