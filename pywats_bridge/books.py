@@ -13,7 +13,7 @@ from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, Js
 from pywats_bridge.journal_access import access
 from pywats_bridge.printing import clock_time, console, json_line, plain, say, seconds_time, table
 from pywats_bridge.story import MOST, Kind, entries_of, named, near, story_of, unit_of
-from pywats_events.journal import DeliveryState, Entry, Journal, Ledger, MessageSums, Query
+from pywats_events.journal import DeliveryState, Entry, Hold, Journal, Ledger, MessageSums, Query
 from pywats_events.journal.fates import Fate, fate_of
 
 #: What stands for messages that came by no transport: events that were published.
@@ -48,7 +48,8 @@ def ledger(
     async def show() -> None:
         async with access(config) as journal:
             if what is None:
-                _show_books(await journal.journal.ledger(), as_json=as_json)
+                held = await journal.journal.holds()
+                _show_books(await journal.journal.ledger(), held, as_json=as_json)
             else:
                 entries = await _found(journal.journal, what, kind)
                 await _show_entries(journal.journal, entries, as_json=as_json)
@@ -56,7 +57,7 @@ def ledger(
     run(show())
 
 
-def _show_books(books: Ledger, *, as_json: bool) -> None:
+def _show_books(books: Ledger, held: Mapping[str, Hold], *, as_json: bool) -> None:
     if as_json:
         json_line(
             {
@@ -65,6 +66,7 @@ def _show_books(books: Ledger, *, as_json: bool) -> None:
                     name: {state.value: number for state, number in states.items()}
                     for name, states in sorted(books.deliveries.items())
                 },
+                "left_alone": {name: _hold(hold) for name, hold in sorted(held.items())},
                 "difference": books.difference,
             }
         )
@@ -73,6 +75,13 @@ def _show_books(books: Ledger, *, as_json: bool) -> None:
     else:
         _tables(books)
         say()
+        for name, hold in sorted(held.items()):
+            mend = ", somebody must mend that" if hold.needs_attention else ""
+            say(
+                f"{name} is left alone since {seconds_time(hold.since)}, "
+                f"tried again at {seconds_time(hold.probe_at)}{mend}: {plain(hold.reason)}",
+                "red" if hold.needs_attention else "yellow",
+            )
         balance = "the books balance" if not books.difference else "they do not balance: check the journal"
         say(f"difference {books.difference}: {balance}", "red" if books.difference else "green")
     if books.difference:
@@ -96,6 +105,15 @@ def _tables(books: Ledger) -> None:
         ),
         numbers=[state.replace("_", " ") for state in states],
     )
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    return {
+        "since": hold.since.isoformat(),
+        "next_try": hold.probe_at.isoformat(),
+        "needs_attention": hold.needs_attention,
+        "reason": hold.reason,
+    }
 
 
 def _sums(sums: MessageSums) -> dict[str, int]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copy
 
 import pytest
-from journal_steps import Report, a_day, call, configured, lay_in, look, running
+from journal_steps import Report, a_day, call, configured, lay_in, look, running, units_tested
+
+from pywats_events.journal import Hold
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,7 @@ def test_the_books_are_the_sum_and_its_parts(config):
             }
         },
         "deliveries": {"": {"dead": 1}, "report": {"done": 1, "dead": 2}},
+        "left_alone": {},
         "difference": 0,
     }
     shown = look(config, "ledger")
@@ -71,6 +75,31 @@ def test_books_that_do_not_balance_end_with_1(config):
     assert "messages by transport and fate: cfx, dead, -1" in checked.out
     (said,) = look(config, "journal", "check", "--json").documents
     assert said["sound"] is False
+
+
+async def test_the_books_tell_why_nothing_goes_out(tmp_path):
+    """Thousands wait: whose fault that is, since when, and when it is tried again, stands below the sums."""
+    config = configured(tmp_path)
+    await lay_in(config, units_tested("SN-1"))
+    since = datetime(2026, 3, 17, 8, tzinfo=UTC)
+    async with running(config, Report()) as bus:
+        hold = Hold("401 Unauthorized: token expired", since, since + timedelta(minutes=5), needs_attention=True)
+        await bus.journal.hold("WATS", hold)
+        shown = await call(config, "ledger")
+        (books,) = (await call(config, "ledger", "--json")).documents
+    (line,) = (line for line in shown.out.splitlines() if line.startswith("WATS"))
+    assert "is left alone since 2026-03-17" in line
+    assert "somebody must mend that" in line
+    assert line.endswith("401 Unauthorized: token expired")
+    assert books["left_alone"] == {
+        "WATS": {
+            "since": "2026-03-17T08:00:00+00:00",
+            "next_try": "2026-03-17T08:05:00+00:00",
+            "needs_attention": True,
+            "reason": "401 Unauthorized: token expired",
+        }
+    }
+    assert (await call(config, "ledger")).code == 0
 
 
 def test_the_ledger_of_a_unit(config):
