@@ -56,7 +56,7 @@ class CFXEnvelope:
     @classmethod
     def of(  # noqa: D417  # the other arguments are the attributes of the class
         cls,
-        message: CFXMessage,
+        message: CFXMessage | UnknownMessage,
         *,
         source: str | None = None,
         target: str | None = None,
@@ -68,15 +68,21 @@ class CFXEnvelope:
         """Put a message into an envelope of its own.
 
         Args:
-            message: the message; changes made to it afterwards don't reach the envelope.
+            message: the message, a vendor's own one too; changes made to it afterwards don't reach the
+                envelope.
             unique_id: a new one when not given.
             time_stamp: now when not given.
         """
-        from pywats_cfx.messages.writing import to_wire  # noqa: PLC0415  # models load when they are used
+        from pywats_cfx.messages.registry import UnknownMessage  # noqa: PLC0415  # models load when they are used
+        from pywats_cfx.messages.writing import to_wire  # noqa: PLC0415  # as above
 
+        if isinstance(message, UnknownMessage):
+            name, body = message.name, to_wire(message.body)
+        else:
+            name, body = message.CFX_NAME, to_wire(message)
         return cls(
-            message_name=message.CFX_NAME,
-            body=to_wire(message),
+            message_name=name,
+            body=body,
             source=source,
             target=target,
             request_id=request_id,

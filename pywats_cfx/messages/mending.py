@@ -1,9 +1,8 @@
 """Puts right in a message what its sender wrote in an unusual way.
 
 What is put right: names of fields in another case than the standard's; what says nothing (a blank text where
-a number, a time, a truth value, an object or a list belongs, an empty object where a text or a list belongs,
-an empty list where an object belongs, nothing in the place of an entry of a list); a truth value where a text
-belongs; a bare list where a class that is a list would be written as an object.
+anything but a text belongs, an empty object where a text belongs, nothing in the place of an entry of a list);
+a truth value where a text belongs; a bare list where a class that is a list would be written as an object.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def mended(structure: type[CFXStructure], value: Any) -> Any:
         if field is None or (field.name != name and (field.name in value or field.name in right)):
             right[name] = member
         else:
-            right[field.name] = None if _is_empty(field, member) else _value(field, member)
+            right[field.name] = None if _is_blank(field, member) else _value(field, member)
     return right
 
 
@@ -40,12 +39,11 @@ def _fields(structure: type[CFXStructure]) -> Mapping[str, Declared]:
     return {field.name.lower(): field for field in declared(structure)}
 
 
-def _is_empty(field: Declared, value: Any) -> bool:
-    """Tell whether a list or an object is empty in the way of another kind of value."""
+def _is_blank(field: Declared, value: Any) -> bool:
+    """Tell whether a list or an object is given as a blank text, which the standard's reader takes for null."""
     if not (field.many or field.mapping or _is_structure(field.kind)):
         return False
-    blank = isinstance(value, str) and not value.strip()
-    return blank or value == ({} if field.many else [])
+    return isinstance(value, str) and not value.strip()
 
 
 def _value(field: Declared, value: Any) -> Any:

@@ -122,6 +122,19 @@ BAD_BODIES = [
 ]
 
 
+def test_an_unknown_message_is_put_into_an_envelope_like_any_other():
+    """A vendor's own message can be passed on; what happens to the copy does not reach the first."""
+    (read,) = decode(
+        wire({**envelope("WorkStarted", {"X": {"Y": [1, None]}}), "MessageName": "Acme.Polished"})
+    )
+    passed_on = CFXEnvelope.of(read.message, source="Acme.MES.1")
+    (again,) = decode(encode(passed_on))
+    assert (again.message_name, again.source) == ("Acme.Polished", "Acme.MES.1")
+    assert again.message == read.message
+    passed_on.body["X"]["Y"].clear()
+    assert read.body["X"]["Y"] == [1, None]
+
+
 @pytest.mark.parametrize(("body", "reason"), BAD_BODIES)
 def test_what_is_no_body_is_refused_with_its_reason(body, reason):
     """Nothing but CFXDecodeError comes of bytes that nobody can read."""
