@@ -1,8 +1,9 @@
 """Puts right in a message what its sender wrote in an unusual way.
 
 What is put right: names of fields in another case than the standard's; what says nothing (a blank text where
-anything but a text belongs, an empty object where a text belongs, nothing in the place of an entry of a list);
-a truth value where a text belongs; a bare list where a class that is a list would be written as an object.
+anything but a text belongs, an empty object where a text belongs, nothing in the place of an entry of a
+list); a truth value where a text belongs; a bare list where a class that is a list would be written as an
+object.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _fields(structure: type[CFXStructure]) -> Mapping[str, Declared]:
 
 
 def _is_blank(field: Declared, value: Any) -> bool:
-    """Tell whether a list or an object is given as a blank text, which the standard's reader takes for null."""
+    """Tell whether a list or an object is a blank text, which the standard's reader takes for null."""
     if not (field.many or field.mapping or _is_structure(field.kind)):
         return False
     return isinstance(value, str) and not value.strip()
