@@ -83,7 +83,8 @@ async def test_the_books_tell_why_nothing_goes_out(tmp_path):
     await lay_in(config, units_tested("SN-1"))
     since = datetime(2026, 3, 17, 8, tzinfo=UTC)
     async with running(config, Report()) as bus:
-        hold = Hold("401 Unauthorized: token expired", since, since + timedelta(minutes=5), needs_attention=True)
+        next_try = since + timedelta(minutes=5)
+        hold = Hold("401 Unauthorized: token expired", since, next_try, needs_attention=True)
         await bus.journal.hold("WATS", hold)
         shown = await call(config, "ledger")
         (books,) = (await call(config, "ledger", "--json")).documents
