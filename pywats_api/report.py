@@ -43,6 +43,7 @@ _NAMES = {
     "start_time": "start",
     "start_utc": "start",
 }
+_SHOWN_PARTS = 12  # of the path to a fault, which in a deep tree is longer than anybody reads
 _HEADERS = "/api/Report/Query/Header"
 
 
@@ -143,7 +144,7 @@ class ReportDomain:
             return Report.read(document)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
+            place = ".".join(str(part) for part in first["loc"][-_SHOWN_PARTS:])
             raise InvalidResponseError(
                 f"report {report_id} is not as documented: {place}: {first['msg']}",
                 operation="report.get_report",

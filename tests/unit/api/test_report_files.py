@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from pywats_api import HeaderFilter, NotFoundError, ValidationError
+from pywats_api import HeaderFilter, InvalidResponseError, NotFoundError, ValidationError
 from pywats_api.building import UurBuilder, UutBuilder
+from pywats_api.report import ReportDomain
 
 from .conftest import make_client, make_report
 
@@ -223,3 +224,24 @@ async def test_bad_addresses_get_400(api):
     ):
         with pytest.raises(ValidationError):
             await api.report._connection.request("test", "GET", f"/api/Report/{path}")
+
+
+async def test_tree_too_deep_to_be_read_is_told():
+    """A server that gives a tree without end is answered with an error that can be read."""
+    step = {"name": "leaf", "stepType": "Action", "status": "P"}
+    for _ in range(2000):
+        step = {
+            "name": "s",
+            "stepType": "SequenceCall",
+            "status": "P",
+            "seqCall": {"path": "s", "name": "s"},
+            "steps": [step],
+        }
+
+    class Endless(ReportDomain):
+        async def get(self, report_id, **_):
+            return make_report().to_wire() | {"root": step}
+
+    with pytest.raises(InvalidResponseError, match="is not as documented") as refused:
+        await Endless(None).get_report("x")
+    assert len(str(refused.value)) < 500
