@@ -42,8 +42,13 @@ async def run_again_and_again(*arguments: object) -> int:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(WORKER), *map(str, arguments)), stderr=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(60):
-            ended = await process.wait()
+        try:
+            async with asyncio.timeout(60):
+                ended = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if ended == 0:
             return crashes
         assert ended == 9
