@@ -239,7 +239,7 @@ async def test_tree_too_deep_to_be_read_is_told():
         }
 
     class Endless(ReportDomain):
-        async def get(self, report_id, **_):
+        async def get(self, report_id, **_):  # noqa: ARG002  # the name it is called by
             return make_report().to_wire() | {"root": step}
 
     with pytest.raises(InvalidResponseError, match="is not as documented") as refused:
