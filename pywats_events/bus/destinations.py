@@ -129,7 +129,7 @@ class Destinations:
         if opened or is_worse:
             say = log.error if needs_attention else log.warning
             say(
-                "destination refuses us; somebody must mend that, and restart us if it was in our configuration"
+                "destination refuses us; mend that, and restart the bridge if its configuration was wrong"
                 if needs_attention
                 else "destination is left alone",
                 destination=name,

@@ -133,7 +133,7 @@ async def test_refused_credentials_are_one_loud_line_and_no_dead_letters(bridge,
             stats = await bus.journal.stats()
             hold = (await bus.journal.holds())["WATS"]
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
-        "destination refuses us; somebody must mend that, and restart us if it was in our configuration"
+        "destination refuses us; mend that, and restart the bridge if its configuration was wrong"
     ]
     assert hold.needs_attention
     assert stats.count(DeliveryState.DEAD) == 0
