@@ -27,7 +27,7 @@ from handlers.unit_context import Known, UnitContext
 from handlers.wats import DESTINATION, unfit_data, wats_failures
 from handlers.wats_units import Headers, UnitLookup
 from pywats_api.wsjf import Report, ReportResult
-from pywats_events.errors import NotReady
+from pywats_events.errors import NotReady, PermanentError
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
 from pywats_events.journal import Fact
@@ -141,7 +141,7 @@ class ReportHandler(BaseHandler):
             components = await self._components.claim(event, built.serial, known)
             notes = tell(built.report, components, self._rules.materials)
             built = replace(built, notes=(*built.notes, *notes))
-        await self._register(event, built)
+        built = await self._register(event, built)
         moved = await self._keys.settle(built.report, latest=event.metadata.received_at or datetime.now(UTC))
         with wats_failures():
             await self._api.report.submit(built.report)
@@ -150,16 +150,23 @@ class ReportHandler(BaseHandler):
         _log.debug("report sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
 
-    async def _register(self, event: Event, built: Built) -> None:
-        """Register the station and its tools when they are first seen, as WATS counts only what it knows."""
+    async def _register(self, event: Event, built: Built) -> Built:
+        """Register the station and its tools when they are first seen, as WATS counts only what it knows.
+
+        A report is worth more than a count: where an asset can't be registered, the report says so and goes.
+        """
         if not self._rules.assets.create or not built.report.assets:
-            return
+            return built
         place = station_place(self._rules.station(event.source), event.source)
-        with wats_failures():
-            for use in built.report.assets:
-                is_station = use.asset_sn == place.serial
-                tool = AssetPlace(use.asset_sn, kind="tool", location=place.location, above=place)
-                await self._registrar.see(place if is_station else tool)
+        notes = []
+        for use in built.report.assets:
+            tool = AssetPlace(use.asset_sn, kind="tool", location=place.location, above=place)
+            try:
+                with wats_failures():
+                    await self._registrar.see(place if use.asset_sn == place.serial else tool)
+            except PermanentError as error:
+                notes.append(f"Not counted: {error}")
+        return replace(built, notes=(*built.notes, *notes)) if notes else built
 
     async def _remember_tools(self, known: Known, built: Built) -> None:
         """Say that the tools of this work are counted, for the handler that would count them otherwise."""

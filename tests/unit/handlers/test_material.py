@@ -199,3 +199,14 @@ async def test_tools_are_counted_by_the_report(api):
     ]
     fixture = await api.asset.get_asset_by_serial("FIX-7")
     assert (fixture.total_count, fixture.running_count, fixture.parent_serial_number) == (3, 3, "ICT01")
+
+
+async def test_an_asset_that_can_not_be_registered(api):
+    """It keeps no report from being sent; the audit says why it is not counted."""
+    stations = [{"handle": "*", "machine_name": "{name}", "process": 30, "count_asset": True}]
+    line = await Line.of(api, assets={"create": True, "station_type": "Nonsense"}, stations=stations)
+    done = await line.comes(result())
+    assert done.detail["notes"] == [
+        'Not counted: asset "ICT01": WATS has no asset type "Nonsense"; see assets.station_type'
+    ]
+    assert (await api.report.get(report_id(result())))["result"] == "P"
