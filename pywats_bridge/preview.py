@@ -85,7 +85,8 @@ async def _outlook(handler: BaseHandler, event: Event, dry: DryWATS) -> Outlook:
         return Outlook(event, reason=f"dropped by rule: {outcome.rule}")
     detail = dict(outcome.detail) if isinstance(outcome, Done) else {}
     sources = dict.fromkeys(_sources(detail))
-    return Outlook(event, tuple(dry.calls), notes=(*sources, *detail.get("notes", ())))
+    kept = None if dry.calls else "remembered for later events"
+    return Outlook(event, tuple(dry.calls), reason=kept, notes=(*sources, *detail.get("notes", ())))
 
 
 def _sources(detail: Mapping[str, Any]) -> Iterator[str]:
