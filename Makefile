@@ -6,7 +6,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock configuration-page cfx-models bench-cfx bench-journal bench-poison soak brokers clean
+.PHONY: help demo test lint format lock configuration-page handlers-page cfx-models bench-cfx bench-journal bench-poison soak brokers clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,7 @@ lint: $(VENV)/.dev ## Check style, types and the arrows between the packages
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/configuration_page.py --check
 	@$(BIN)/python scripts/cfx_models.py --check
+	@$(BIN)/python scripts/handlers_page.py --check
 
 format: $(VENV)/.dev ## Put the code into its format
 	@$(BIN)/ruff format .
@@ -34,6 +35,9 @@ lock: $(VENV)/.dev ## Write the locks anew from pyproject.toml
 
 configuration-page: $(VENV)/.dev ## Write docs/configuration.md anew from the program
 	@$(BIN)/python scripts/configuration_page.py
+
+handlers-page: $(VENV)/.dev ## Write docs/handlers.md anew from the handlers
+	@$(BIN)/python scripts/handlers_page.py
 
 cfx-models: $(VENV)/.dev ## Write pywats_cfx/messages anew from catalogue/
 	@$(BIN)/python scripts/cfx_models.py

@@ -76,7 +76,7 @@ class Room:
                 "raise journal.max_bytes, keep what is done for fewer days, or see to what can't be delivered"
             )
         room = self._room(db)
-        if room is not None and room < self._keep_free:
+        if room is not None and room < max(self._keep_free, 1):
             raise JournalFull(
                 f"journal {self._path}: its disk and file have room for {room} bytes, of which "
                 f"{self._keep_free} are kept free, and nothing is taken in; make room on the disk"
@@ -93,7 +93,7 @@ class Room:
         """Give what it takes and may take, with these times."""
         used, room = self._used(db), self._room(db)
         is_full = (self._limit is not None and used >= self._limit) or (
-            room is not None and room < self._keep_free
+            room is not None and room < max(self._keep_free, 1)
         )
         return Health(used, self._limit, self._free(), is_full, oldest_open, oldest_dead, oldest)
 

@@ -37,6 +37,9 @@ BODIES: dict[str, dict[str, Any]] = {
             {"UnitIdentifier": "SN-2", "Material": {"UniqueIdentifier": "REEL-1"}},
         ]
     },
+    "CFX.Production.ReworkAndRepair.UnitsRepaired": {"RepairedUnits": [TESTED, {**TESTED, **OTHER}]},
+    "CFX.ResourcePerformance.MaintenancePerformed": {"Tasks": [{"TaskName": "grease"}]},
+    "CFX.ResourcePerformance.CalibrationPerformed": {"Calibration": {"Status": "OK"}},
     "CFX.ResourcePerformance.StationStateChanged": {"OldState": "1100", "NewState": "2200"},
     "CFX.Production.UnitsDisqualified": {"Units": [UNIT, OTHER]},
     "CFX.Heartbeat": {"CFXHandle": "//Acme"},
