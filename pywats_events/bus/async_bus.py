@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from pywats_events.bus.rereading import Rereading
 from pywats_events.bus.subscription import Filter, Middleware, Subscription
 from pywats_events.bus.telling import Telling
 from pywats_events.bus.transport_intake import TransportIntake
+from pywats_events.clock import forward
 from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventMetadata, EventType
 from pywats_events.handler import BaseHandler
@@ -85,7 +85,7 @@ class AsyncEventBus:
         high_water: int = 10_000,
         rate_limits: Mapping[str, RateLimit] | None = None,
         lease: float = LEASE,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = forward.seconds,
     ) -> None:
         if concurrency < 1:
             raise ValueError("concurrency must be at least 1")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from pywats_events.bus.destinations import Destinations, Permit
 from pywats_events.bus.drains import Drains
 from pywats_events.bus.lanes import Lane, Shares, lanes_of
 from pywats_events.bus.subscription import Subscription
+from pywats_events.clock import forward
 from pywats_events.journal import Delivery, Journal
 from pywats_events.policies import BreakerState, CircuitBreaker
 
@@ -182,7 +183,7 @@ class Claims:
         ]
         return await self._journal.claim(
             limit=limit,
-            now=datetime.now(UTC),
+            now=forward.now(),
             lease_seconds=self._lease,
             handlers=names,
             since=since,

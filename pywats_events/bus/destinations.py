@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Final
 import structlog
 
 from pywats_events.bus.judge import destination_key
+from pywats_events.clock import forward
 from pywats_events.journal import Hold, Journal
 from pywats_events.policies import BreakerState, CircuitBreaker, RateLimit, TokenBucket
 
@@ -73,7 +73,7 @@ class Destinations:
         limits: Mapping[str, RateLimit],
         lease: float,
         on_back: Callable[[str], None] = lambda _: None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = forward.seconds,
     ) -> None:
         self._journal = journal
         self._settings: dict[str, CircuitBreaker] = {}
@@ -224,6 +224,10 @@ class Destinations:
         if now < self._rights.get(name, now):
             return True
         moment = datetime.fromtimestamp(now, UTC)
+        if breaker.hold is not None and not breaker.seconds_to_probe:
+            moment = max(
+                moment, breaker.hold.probe_at
+            )  # due by the breaker, also where the clock was set back
         if not await self._journal.try_probe(name, now=moment, lease_seconds=self._lease):
             return False
         self._rights[name] = now + self._lease

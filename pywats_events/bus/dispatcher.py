@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from traceback import format_exception
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from pywats_events.bus.intake import exempt_from_backlog
 from pywats_events.bus.judge import judge
 from pywats_events.bus.subscription import NoThreads, Subscription
 from pywats_events.bus.telling import Telling
+from pywats_events.clock import forward
 from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError, TransientError
 from pywats_events.handler import Done, Dropped
 from pywats_events.journal import Bury, Completed, Delivery, Journal, JournalError, Park, Release, Verdict
@@ -173,7 +173,7 @@ class Dispatcher:
     async def _wait_ready(self) -> None:
         nap = self._claims.nap
         seconds = LONGEST_NAP if nap is None else min(LONGEST_NAP, max(SHORTEST_NAP, nap))
-        self._nap = asyncio.ensure_future(self._journal.wait_ready(now=_now(), timeout=seconds))
+        self._nap = asyncio.ensure_future(self._journal.wait_ready(now=forward.now(), timeout=seconds))
         try:
             await asyncio.wait([self._nap])
             if not self._nap.cancelled():
@@ -184,7 +184,7 @@ class Dispatcher:
 
     async def _claim(self) -> int:
         if not self._threads_left:  # the program ends; what is ready stays for the next one
-            await self._journal.claim(limit=0, now=_now(), lease_seconds=self._lease, handlers=())
+            await self._journal.claim(limit=0, now=forward.now(), lease_seconds=self._lease, handlers=())
             return 0
         claimed = await self._claims.claim(self._concurrency - len(self._running))
         fresh = [one for one in claimed if not self._renewed(one)]
@@ -275,7 +275,7 @@ class Dispatcher:
             delivery,
             retries=subscription.retry_policy or self._retry_policy,
             breaker=breaker,
-            now=_now(),
+            now=forward.now(),
         )
         self._log_failure(delivery, verdict, error)
         self._end(Settled(delivery, verdict, error))
@@ -351,7 +351,7 @@ class Dispatcher:
             await self._commit([Settled(delivery, Bury(delivery, kind, reason), error)])
 
     async def _commit(self, batch: Sequence[Settled]) -> None:
-        closed = await self._journal.settle([one.verdict for one in batch], now=_now())
+        closed = await self._journal.settle([one.verdict for one in batch], now=forward.now())
         self._count(batch)
         try:
             await self._on_settled(batch, closed)
@@ -376,7 +376,7 @@ class Dispatcher:
             if self._held:
                 try:
                     await self._journal.extend(
-                        list(self._held.values()), now=_now(), lease_seconds=self._lease
+                        list(self._held.values()), now=forward.now(), lease_seconds=self._lease
                     )
                 except JournalError as error:
                     log.error("leases could not be renewed", error=str(error))  # noqa: TRY400  # the text says it
@@ -412,7 +412,3 @@ class Dispatcher:
             # text: a renderer that shows the values of variables would be slow, and could show secrets.
             **({} if known else {"exception": "".join(format_exception(error))}),
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from pywats_events.clock import forward
 from pywats_events.policies import RateLimit
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,7 @@ class Drains:
         clock: seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = forward.seconds) -> None:
         self._clock = clock
         self._drains: dict[str, _Drain] = {}
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ import structlog
 
 from pywats_events.bus.dead_letters import Reread, Revived
 from pywats_events.bus.replay_jobs import JobState, ReplayJob, ReplayJobs, Step
+from pywats_events.clock import forward
 from pywats_events.journal import Amended, DeliveryState, Entry, Journal, JournalError, Query
 from pywats_events.policies import RateLimit, TokenBucket
 
@@ -47,7 +47,7 @@ class ReplayRunner:
         *,
         reread: Reread,
         revived: Revived,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = forward.seconds,
     ) -> None:
         self._jobs = jobs
         self._journal = journal
@@ -116,7 +116,7 @@ class ReplayRunner:
     def _is_anothers(self, job: ReplayJob) -> bool:
         if job.owner in ("", self._name) or job.alive is None:
             return False
-        return _now() - job.alive < GONE_AFTER
+        return forward.now() - job.alive < GONE_AFTER
 
     async def _obey(self, job: ReplayJob) -> ReplayJob:
         """Do what people asked for."""
@@ -127,13 +127,13 @@ class ReplayRunner:
         begins_anew = job.state is JobState.STOPPED and wanted is JobState.RUNNING
         steps = 0 if begins_anew else job.steps
         owner = self._name if wanted is JobState.RUNNING else ""
-        job = replace(job, state=wanted, reason="", steps=steps, owner=owner, alive=_now())
+        job = replace(job, state=wanted, reason="", steps=steps, owner=owner, alive=forward.now())
         await self._jobs.save(job)
         return job
 
     async def _keep(self, job: ReplayJob) -> ReplayJob:
         """Write down how far a job is, and that it is ours."""
-        job = replace(job, owner=self._name, alive=_now())
+        job = replace(job, owner=self._name, alive=forward.now())
         await self._jobs.save(job)
         self._mine[job.id] = job
         return job
@@ -157,7 +157,7 @@ class ReplayRunner:
         if step.made:
             entries += await self._journal.search(Query(ids=step.made, limit=len(step.made)))
         if not all(entry.state.is_settled for entry in entries):
-            if job.alive is None or _now() - job.alive >= timedelta(seconds=LOOK_EVERY):
+            if job.alive is None or forward.now() - job.alive >= timedelta(seconds=LOOK_EVERY):
                 await self._keep(job)
             return None
         return await self._end(job, step, entries)
@@ -172,7 +172,7 @@ class ReplayRunner:
             log.info("replay job is done", job=job.id, letters_done=job.done, failed=job.failed)
             return job
         letters = tuple(entry.id for entry in entries)
-        return await self._keep(replace(job, step=Step(began=_now(), letters=letters)))
+        return await self._keep(replace(job, step=Step(began=forward.now(), letters=letters)))
 
     async def _put_through(self, job: ReplayJob, step: Step, letters: Sequence[Entry]) -> ReplayJob | None:
         """Put as many of the letters through as the job's rate allows now."""
@@ -192,7 +192,7 @@ class ReplayRunner:
         if step is not job.step:
             job = await self._keep(replace(job, step=step))
         if ids:
-            await self._journal.replay(Query(ids=ids, limit=len(ids)), now=_now())
+            await self._journal.replay(Query(ids=ids, limit=len(ids)), now=forward.now())
         self._revived(ids)
         return job
 
@@ -244,7 +244,3 @@ class ReplayRunner:
         await self._jobs.save(job)
         log.warning("replay job stopped by itself; the rest stays dead", job=job.id, reason=reason)
         return job
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from pywats_events.clock import forward
 from pywats_events.event import Event, EventType
 from pywats_events.journal import postgres_reading as reading
 from pywats_events.journal import postgres_tending as tending
@@ -101,7 +102,7 @@ class PostgresJournal:
         url: str,
         *,
         retention: Retention | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = forward.now,
     ) -> None:
         self._server = Server(url)
         self._retention = retention

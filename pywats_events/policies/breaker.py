@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from pywats_events.clock import forward
 from pywats_events.journal.records import Hold
 from pywats_events.policies.retry import LONGEST_WAIT
 
 #: Seconds at least between probes of a destination that somebody has to mend: it refuses our credentials, and
 #: may lock out who asks too often.
 SLOW_PROBE: Final = 300.0
+#: Seconds by which the clocks of hosts that share a journal may differ.
+CLOCKS_DIFFER: Final = 60.0
 
 
 class BreakerState(StrEnum):
@@ -41,7 +43,7 @@ class CircuitBreaker:
 
     failure_threshold: int = 5
     reset_timeout: float = 30.0
-    clock: Callable[[], float] = field(default=time.time, repr=False)
+    clock: Callable[[], float] = field(default=forward.seconds, repr=False)
     hold: Hold | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
     _probing: bool = field(default=False, init=False)
@@ -71,7 +73,12 @@ class CircuitBreaker:
     @property
     def seconds_to_probe(self) -> float:
         """Seconds until a probe is let through; 0 when one is, or when nothing is held back."""
-        return 0.0 if self.hold is None else max(0.0, self.hold.probe_at.timestamp() - self.clock())
+        now = self.clock()
+        if self.hold is None or now < self.hold.since.timestamp() - CLOCKS_DIFFER:
+            return (
+                0.0  # left alone since a time to come: the clock was set back, and tells no time to wait for
+            )
+        return max(0.0, self.hold.probe_at.timestamp() - now)
 
     @property
     def is_probing(self) -> bool:
@@ -151,7 +158,7 @@ class CircuitBreaker:
         now = self.clock()
         self.hold = Hold(
             reason=reason,
-            since=_moment(now) if self.hold is None else self.hold.since,
+            since=_moment(now) if self.hold is None else min(self.hold.since, _moment(now)),
             probe_at=_moment(now + wait),
             needs_attention=needs_attention,
         )

@@ -85,6 +85,20 @@ async def test_a_restart_does_not_forget_the_outage(bridge, clock):
     assert sorted(handler.units) == ["A", "B"]
 
 
+async def test_a_clock_set_back_does_not_prolong_the_outage(bridge, clock):
+    """The clock is set back by a day while the bridge is stopped: it tries at once, then all is done."""
+    async with bridge(Scripted(down(), destination="WATS", name="h")) as bus:
+        await publish(bus, "A")
+        await drained(bus)
+    clock.now -= 86_400
+    handler = Recorder(destination="WATS", name="h")
+    async with bridge(handler) as bus:
+        await look(bus)
+        await handler.saw(1)
+        await drained(bus)
+        assert (await bus.journal.holds()) == {}
+
+
 async def test_one_probe_over_all_bridges_and_back_for_all(bridge, clock):
     """When the time has come one bridge tries one delivery; when it succeeds the others go on as well."""
     broken = Scripted(*(down() for _ in range(4)), destination="WATS", name="h")

@@ -292,6 +292,16 @@ def test_an_outage_has_one_beginning(breaker, clock):
     assert breaker.hold.since == since
 
 
+def test_a_hold_from_a_time_to_come_holds_nothing_back(breaker, clock):
+    """A clock that was set back while the bridge was down does not leave a destination alone for longer."""
+    breaker.trip("down", retry_after=20)
+    clock.now -= 3600
+    assert (breaker.state, breaker.seconds_to_probe) == (BreakerState.HALF_OPEN, 0.0)
+    breaker.probe_begins()
+    breaker.record_failure("still down")
+    assert breaker.seconds_to_probe == 30.0
+
+
 def test_a_fresh_breaker_shares_only_the_settings(breaker, clock):
     """Each destination has a breaker of its own."""
     breaker.trip("down")
