@@ -80,7 +80,7 @@ class UnitLookup:
         conditions = (
             f"serialNumber eq {_quoted(serial)}",
             "reportType eq 'T'",
-            "result ne 'P'",
+            "result ne 'Passed'",  # headers say the word, reports the letter
             f"start le {latest}",
         )
         with wats_failures():

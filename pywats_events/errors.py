@@ -28,6 +28,8 @@ class DestinationUnavailable(Exception):  # noqa: N818  # the name is public fac
         reason: what was seen, for people.
         retry_after: seconds after which a probe makes sense, when the destination said so.
         needs_attention: True when waiting will not mend it (credentials refused): reported loudly.
+        only_for_handler: True when only what this handler asks is refused (a permission is missing): the
+            handler is left out until a probe of its own succeeds, and the others go on.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class DestinationUnavailable(Exception):  # noqa: N818  # the name is public fac
         *,
         retry_after: float | None = None,
         needs_attention: bool = False,
+        only_for_handler: bool = False,
     ) -> None:
         super().__init__(
             f"{destination} is unavailable: {reason}" if reason else f"{destination} is unavailable"
@@ -44,6 +47,7 @@ class DestinationUnavailable(Exception):  # noqa: N818  # the name is public fac
         self.destination = destination
         self.retry_after = retry_after
         self.needs_attention = needs_attention
+        self.only_for_handler = only_for_handler
 
 
 class NotReady(Exception):  # noqa: N818  # says a state, as DestinationUnavailable does

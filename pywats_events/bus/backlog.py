@@ -100,7 +100,8 @@ class Backlog:
         waiting: Counter[str] = Counter()
         for name, subscription in self._subscriptions.items():
             if subscription.destination is not None:
-                waiting[subscription.destination] += by_handler.get(name, 0)
+                gate = self._destinations.gate_of(subscription.destination, subscription.part)
+                waiting[gate] += by_handler.get(name, 0)
         return waiting
 
     def _held(self, name: str) -> str | None:

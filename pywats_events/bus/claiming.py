@@ -106,6 +106,8 @@ class Claims:
         bound: defaultdict[str, list[Subscription]] = defaultdict(list)
         for subscription in self._subscriptions.values():
             name = subscription.destination
+            if name is not None:
+                name = self._destinations.gate_of(name, subscription.part)
             if name is None or self._is_free(name, room):
                 free.append(subscription)
             else:

@@ -97,6 +97,11 @@ class Destinations:
             self.breakers[name] = self._settings.get(name, self._breaker).fresh()
         return self.breakers[name]
 
+    def gate_of(self, name: str, part: str | None) -> str:
+        """Give the breaker that lets a handler through: that of its part, while only this is refused."""
+        is_refused = part in self.breakers and not self.is_open(part)
+        return part if part is not None and is_refused and self.is_open(name) else name
+
     # --- what tries say ----------------------------------------------------------------------------------
 
     def note_success(self, name: str) -> None:

@@ -259,6 +259,8 @@ class Dispatcher:
     def _succeeded(self, delivery: Delivery, subscription: Subscription, outcome: Any) -> None:
         if subscription.destination is not None and not isinstance(outcome, Dropped):
             self._destinations.note_success(subscription.destination)
+            if subscription.part in self._destinations.breakers:
+                self._destinations.note_success(subscription.part)
         match outcome:
             case Dropped(rule=rule):
                 verdict = Completed(delivery, rule=rule or "no rule named")
@@ -269,20 +271,26 @@ class Dispatcher:
         self._end(Settled(delivery, verdict, None))
 
     def _failed(self, delivery: Delivery, subscription: Subscription, error: Exception) -> None:
-        breaker = self._note_failure(subscription.destination, error)
+        part = subscription.part if _is_refusal(error) else None
+        if part is not None and subscription.destination is not None:
+            self._destinations.note_success(subscription.destination)  # who refuses is there
+        breaker = self._note_failure(part or subscription.destination, error, is_part=part is not None)
         verdict = judge(
             error,
             delivery,
             retries=subscription.retry_policy or self._retry_policy,
             breaker=breaker,
             now=forward.now(),
+            refused_part=part,
         )
         self._log_failure(delivery, verdict, error)
         self._end(Settled(delivery, verdict, error))
 
-    def _note_failure(self, destination: str | None, error: Exception) -> CircuitBreaker | None:
+    def _note_failure(
+        self, destination: str | None, error: Exception, *, is_part: bool
+    ) -> CircuitBreaker | None:
         """Tell the destination's breaker. Only what speaks of the destination counts, not a bad event."""
-        if isinstance(error, DestinationUnavailable):
+        if isinstance(error, DestinationUnavailable) and not is_part:
             destination = error.destination
         if destination is None:
             return None
@@ -412,3 +420,8 @@ class Dispatcher:
             # text: a renderer that shows the values of variables would be slow, and could show secrets.
             **({} if known else {"exception": "".join(format_exception(error))}),
         )
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether the destination is there and refuses what this one handler asks."""
+    return isinstance(error, DestinationUnavailable) and error.only_for_handler

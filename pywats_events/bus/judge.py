@@ -28,6 +28,7 @@ def judge(
     retries: RetryPolicy,
     breaker: CircuitBreaker | None,
     now: datetime,
+    refused_part: str | None = None,
 ) -> RetryAt | Park | Bury:
     """Decide what becomes of a delivery whose try failed.
 
@@ -37,6 +38,7 @@ def judge(
         retries: the handler's retry policy.
         breaker: breaker of the handler's destination, which has taken note of the failure already.
         now: the time of the failure.
+        refused_part: the part of the destination that it waits for, where the rest of it is not down.
     """
     kind = type(error).__name__
     reason = str(error) or kind
@@ -47,7 +49,7 @@ def judge(
         if breaker is not None:
             wait = max(wait, breaker.seconds_to_probe)
         until = now + timedelta(seconds=wait)
-        return Park(delivery, (destination_key(error.destination),), until, kind, reason)
+        return Park(delivery, (destination_key(refused_part or error.destination),), until, kind, reason)
     if isinstance(error, JournalError):  # our own trouble, not the event's: it spends no try
         return Park(delivery, (), now + timedelta(seconds=JOURNAL_PAUSE), kind, reason)
     attempt = delivery.attempts + 1

@@ -94,6 +94,11 @@ class Subscription:
         """Name of the system that the handler calls."""
         return self.handler.destination
 
+    @property
+    def part(self) -> str | None:
+        """Name of the handler's part of its destination, which may be refused while the rest is not."""
+        return None if self.destination is None else f"{self.destination}/{self.name}"
+
     def wants(self, event: Event) -> bool:
         """Tell whether an event is due to this handler."""
         return event.event_type in self.types and (self.filter is None or self._passes(self.filter, event))

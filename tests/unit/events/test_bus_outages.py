@@ -57,6 +57,56 @@ async def test_an_outage_parks_without_spending_tries(outage):
     assert all(entry.attempts == () for entry in entries)
 
 
+async def test_what_is_refused_to_one_handler_stops_no_other(outage, clock):
+    """A missing permission holds up only who lacks it, until a probe says that it was granted."""
+    no_access = [down("403", needs_attention=True, only_for_handler=True) for _ in range(2)]
+    refused = Scripted(*no_access, destination="WATS", name="refused")
+    welcome = Recorder(destination="WATS", name="welcome")
+    outage.subscribe(refused)
+    outage.subscribe(welcome)
+    await publish(outage, "A", "B", "C", "D")
+    await welcome.saw(4)
+    await drained(outage)
+    assert len(refused.seen) <= 2
+    assert outage.breakers["WATS"].state is BreakerState.CLOSED
+    hold = outage.breakers["WATS/refused"].hold
+    assert hold is not None
+    assert hold.needs_attention
+    assert "403" in hold.reason
+    forecast = await outage.forecast()
+    assert (forecast["WATS"].waiting, forecast["WATS/refused"].waiting) == (0, 4)
+    assert "403" in forecast["WATS/refused"].held
+    for _ in range(2):
+        clock.now += 7200
+        outage._dispatcher.nudge()
+        await drained(outage)
+    assert outage.breakers["WATS/refused"].state is BreakerState.CLOSED
+    assert sorted(refused.units[-4:]) == ["A", "B", "C", "D"]
+
+
+async def test_a_refusal_shows_that_the_destination_is_back(outage, clock):
+    """Who refuses one handler is there for the others; while it is away, nobody asks it for either."""
+    refused = Scripted(
+        down("403", needs_attention=True, only_for_handler=True),
+        down("gone", needs_attention=True),
+        destination="WATS",
+        name="refused",
+    )
+    outage.subscribe(refused)
+    await publish(outage, "A")
+    await drained(outage)
+    clock.now += 7200
+    outage._dispatcher.nudge()
+    await drained(outage)
+    assert outage.breakers["WATS"].state is BreakerState.OPEN
+    assert len(refused.seen) == 2
+    clock.now += 7200
+    outage._dispatcher.nudge()
+    await drained(outage)
+    assert {breaker.state for breaker in outage.breakers.values()} == {BreakerState.CLOSED}
+    assert len(refused.seen) == 3
+
+
 class DownAtFirst(Gated):
     """Finds its destination down in the first call, and waits at its gate in all others."""
 

@@ -110,6 +110,19 @@ async def test_a_repair_that_names_no_defect(api):
     assert (await stored(api, again))["uur"]["refUUT"] == str(report_id(last))
 
 
+async def test_a_failure_that_only_wats_knows(api):
+    """A bridge that lost its journal binds the repair to the last report that failed, not to a passed one."""
+    test = failed(time=NOON - timedelta(hours=1))
+    passed = result(a_test(), event_id="t-000000000002")
+    reports, _ = await handlers(api, test, passed)
+    for one in (test, passed):
+        await reports.handle(one)
+    _, repairs = await handlers(api)
+    made = repaired({"name": "Joint Repair"})
+    await repairs.handle(made)
+    assert (await stored(api, made))["uur"]["refUUT"] == str(report_id(test))
+
+
 async def test_nothing_to_be_repaired(api):
     """Without any failed report the repair waits, and says what it waits for."""
     _, repairs = await handlers(api)
