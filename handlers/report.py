@@ -27,7 +27,7 @@ from handlers.unit_context import Known, UnitContext
 from handlers.wats import DESTINATION, unfit_data, wats_failures
 from handlers.wats_units import Headers, UnitLookup
 from pywats_api.wsjf import Report, ReportResult
-from pywats_events.errors import NotReady, PermanentError
+from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
 from pywats_events.journal import Fact
@@ -153,7 +153,8 @@ class ReportHandler(BaseHandler):
     async def _register(self, event: Event, built: Built) -> Built:
         """Register the station and its tools when they are first seen, as WATS counts only what it knows.
 
-        A report is worth more than a count: where an asset can't be registered, the report says so and goes.
+        A report is worth more than a count: where an asset can't be registered, or the token may not do so,
+        the report says so and goes.
         """
         if not self._rules.assets.create or not built.report.assets:
             return built
@@ -165,6 +166,10 @@ class ReportHandler(BaseHandler):
                 with wats_failures():
                     await self._registrar.see(place if use.asset_sn == place.serial else tool)
             except PermanentError as error:
+                notes.append(f"Not counted: {error}")
+            except DestinationUnavailable as error:
+                if not error.only_for_handler:
+                    raise
                 notes.append(f"Not counted: {error}")
         return replace(built, notes=(*built.notes, *notes)) if notes else built
 

@@ -31,6 +31,7 @@ _log = structlog.get_logger(__name__)
 #: The tag by which a ticket is found again; its value is the asset and the fault's code.
 TAG: Final = "Machine fault"
 _LIVE: Final = TicketStatus.OPEN | TicketStatus.IN_PROGRESS | TicketStatus.ON_HOLD
+_OVER: Final = TicketStatus.SOLVED | TicketStatus.CLOSED | TicketStatus.ARCHIVED
 _PRIORITIES: Final = {
     "low": TicketPriority.LOW,
     "medium": TicketPriority.MEDIUM,
@@ -80,7 +81,8 @@ class TicketHandler(BaseHandler):
     | the same, with a live one | a comment on it |
     | ASSET_FAULT_ACKNOWLEDGED, ASSET_FAULT_CLEARED | a comment on it |
 
-    A ticket that is solved, closed or archived is left: the fault's return is another matter. A comment that
+    A ticket that is solved, closed or archived is left: the fault's return is another matter, unless the
+    newest of those tells of this very event already. A comment that
     the ticket has already, by the mark of the event at its end, is not made again.
     """
 
@@ -137,10 +139,14 @@ class TicketHandler(BaseHandler):
         with wats_failures():
             found = await self._tickets.find_ticket_by_tag(TAG, tag, status=_LIVE)
             if found is None or found.ticket_id is None:
-                return await self._open(tag, line) if opens else Dropped(f'no live ticket is about "{tag}"')
-            ticket = await self._tickets.get_ticket(found.ticket_id) or found
-            detail = {"ticket": found.ticket_id, "number": found.ticket_number, "comment": line}
-            if any(mark in (entry.content or "") for entry in ticket.history):
+                if not opens:
+                    return Dropped(f'no live ticket is about "{tag}"')
+                over = await self._tickets.find_ticket_by_tag(TAG, tag, status=_OVER)
+                if over is not None and await self._tells(over, mark):
+                    return Done({**_detail(over, line), "found": "told of by an earlier try, and over"})
+                return await self._open(tag, line)
+            detail = _detail(found, line)
+            if await self._tells(found, mark):
                 return Done({**detail, "found": "commented by an earlier try"})
             try:
                 await self._tickets.add_comment(found.ticket_id, line)
@@ -148,6 +154,10 @@ class TicketHandler(BaseHandler):
                 # WATS never tells who a ticket is assigned to, and wants it named with each comment
                 return Dropped(f"ticket {found.ticket_number} takes no comment of ours: {error.server_text}")
         return Done(detail)
+
+    async def _tells(self, found: Ticket, mark: str) -> bool:
+        ticket = await self._tickets.get_ticket(found.ticket_id) if found.ticket_id else None
+        return any(mark in (entry.content or "") for entry in (ticket or found).history)
 
     async def _open(self, tag: str, line: str) -> Done:
         ticket = await self._tickets.create_ticket(
@@ -158,4 +168,8 @@ class TicketHandler(BaseHandler):
             tags=[{"key": TAG, "value": tag}],
         )
         _log.info("ticket opened", ticket=ticket.ticket_number, about=tag)
-        return Done({"ticket": ticket.ticket_id, "number": ticket.ticket_number, "comment": line})
+        return Done(_detail(ticket, line))
+
+
+def _detail(ticket: Ticket, line: str) -> dict[str, Any]:
+    return {"ticket": ticket.ticket_id, "number": ticket.ticket_number, "comment": line}

@@ -29,7 +29,8 @@ def wats_failures() -> Iterator[None]:
     | failure | becomes |
     |---|---|
     | 400, 404, 409, 413, 422 and other refusals of what was sent | PermanentError with the server's text |
-    | 401, 403 | DestinationUnavailable that needs somebody's attention |
+    | 401 | DestinationUnavailable that needs somebody's attention |
+    | 403 | the same for this handler only: a permission, or a module of the account, is missing |
     | no connection, time-out, 502, 503, 504, not an answer of WATS | DestinationUnavailable |
     | 429 | DestinationUnavailable with the server's Retry-After |
     | 500 | TransientError |
@@ -44,7 +45,11 @@ def _meaning(error: PyWATSError) -> Exception:
     reason = str(error)
     if isinstance(error, AuthenticationError | AuthorizationError):
         return DestinationUnavailable(
-            DESTINATION, reason, retry_after=error.retry_after, needs_attention=True
+            DESTINATION,
+            reason,
+            retry_after=error.retry_after,
+            needs_attention=True,
+            only_for_handler=isinstance(error, AuthorizationError),
         )
     if error.unavailable or isinstance(error, TimeoutError):
         return DestinationUnavailable(DESTINATION, reason, retry_after=error.retry_after)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import httpx
 import pytest
 
 from handlers import Rules
@@ -663,3 +664,14 @@ async def test_the_whole_life_again(api: AsyncWATS) -> None:
     found = await api.asset.get_asset_log(top=1000)
     marks = {line.message.rpartition(" #")[2] for line in found if line.message.startswith("Fault ")}
     assert len(marks) == len([line for line in table(LOG) if line[1].startswith("Fault ")])
+
+
+async def test_an_account_without_the_asset_module(api: AsyncWATS) -> None:
+    """What WATS refuses to the handlers of assets holds up no report and no unit."""
+    reject = {"count": 1000, "status": 403, "text": "The asset module is not licensed.", "path": "/api/Asset"}
+    async with httpx.AsyncClient(base_url=api.base_url) as local:
+        (await local.patch("/local/knobs", json={"reject": reject})).raise_for_status()
+    await tell(api, *life())
+    account = Account(api)
+    assert await account.reports() == table(REPORTS)
+    assert await account.units() == table(UNITS)

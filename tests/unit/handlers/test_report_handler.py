@@ -179,7 +179,19 @@ async def test_answers_of_wats(wats, api, status, meaning):
     if meaning is DestinationUnavailable:
         assert caught.value.destination == "WATS"
         assert caught.value.needs_attention == (status in {401, 403})
+        assert caught.value.only_for_handler == (status == 403)
     assert isinstance(await made.handle(result()), Done)
+
+
+async def test_a_token_that_may_not_register_assets(wats, api):
+    """The report goes all the same, and says that its uses are not counted."""
+    assets = {"create": True, "station_type": "Station"}
+    station = {**rules().stations[0].model_dump(exclude_defaults=True), "count_asset": True}
+    made, _ = await handler(api, assets=assets, stations=[station])
+    wats.knobs.reject_next(9, status=403, text="no asset module", path="/api/Asset")
+    done = await made.handle(result())
+    assert isinstance(done, Done)
+    assert "no asset module" in done.detail["notes"][0]
 
 
 async def test_retry_after_is_handed_on(wats, api):

@@ -88,6 +88,18 @@ async def test_a_fault_that_was_solved_comes_back(api):
     assert len(await tickets(api)) == 2
 
 
+async def test_a_fault_that_is_told_again_after_its_ticket_was_solved(api):
+    """A bridge that lost its journal does not open the matter again."""
+    made = await handler(api)
+    await made.handle(fault())
+    (ticket,) = await tickets(api)
+    await api.rootcause.assign_ticket(ticket.ticket_id, "somebody")
+    await api.rootcause.change_status(ticket.ticket_id, TicketStatus.SOLVED, "somebody")
+    again = await handler(api)
+    assert "earlier" in (await again.handle(fault())).detail["found"]
+    assert len(await tickets(api)) == 1
+
+
 async def test_other_faults(api):
     """They make no ticket, nor does the end of one that nobody told of."""
     made = await handler(api)
