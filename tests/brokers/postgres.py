@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
@@ -125,8 +126,23 @@ class PostgreSQL:
         self._end_with(signal.SIGINT)
 
     def kill(self) -> None:
-        """End it as a power cut would, and wait for it."""
-        self._end_with(signal.SIGKILL)
+        """End it as a power cut would, with all its processes, and wait for them."""
+        if self._server is None or not self.running:
+            return
+        # Each of its processes leads a session of its own, and answers on after the first one is killed. That
+        # one is stopped first: it starts no others then, and leaves the numbers of those that end alone.
+        self._server.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._server.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        with contextlib.ExitStack() as stack:
+            others = [os.pidfd_open(pid) for pid in _children(self._server.pid)]
+            for process in others:
+                stack.callback(os.close, process)
+            self._end_with(signal.SIGKILL)
+            for process in others:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
+            for process in others:
+                _wait_for_end(process)
 
     def restart(self) -> None:
         """Stop, if running, and start with the same data on the same port."""
@@ -179,6 +195,17 @@ class PostgreSQL:
     def _last_output(self) -> str:
         log = self._folder / "log"
         return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _wait_for_end(process: int) -> None:
+    """Wait for a process by its descriptor: it can be read from when the process has ended."""
+    ended, _, _ = select.select([process], [], [], ALLOWANCE_SECONDS)
+    if not ended:
+        raise BrokerUnavailable("a process of PostgreSQL outlives a kill")
 
 
 def _programs() -> Path:
