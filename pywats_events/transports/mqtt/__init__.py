@@ -1,0 +1,7 @@
+"""MQTT: messages of small testers, controllers and gateways."""
+
+from __future__ import annotations
+
+from pywats_events.transports.mqtt.config import MQTTBroker, MQTTConfig, Subscription
+
+__all__ = ["MQTTBroker", "MQTTConfig", "Subscription"]
