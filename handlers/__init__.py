@@ -13,6 +13,7 @@ from handlers.report import Built, ReportHandler, build_report, reason_to_drop, 
 from handlers.rules import Rules
 from handlers.tickets import TicketHandler
 from handlers.tool_counts import ToolCountHandler
+from handlers.tool_uses import ToolUseHandler
 from handlers.unit_context import Known, UnitContext, facts_of
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StateHandler",
     "TicketHandler",
     "ToolCountHandler",
+    "ToolUseHandler",
     "UnfitHandler",
     "UnitContext",
     "UpkeepHandler",

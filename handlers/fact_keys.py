@@ -99,13 +99,18 @@ def tool(identifier: str) -> str:
 
 
 def tools_used(handle: str, transaction: str | None, identifier: str, position: int | None) -> str:
-    """The tools that a station used on a unit in a work, or last where it names no work."""
+    """The tools that a station used last on a unit in a work, or at all where it names no work."""
     return _key("tools-used", handle, transaction or "", identifier, _place(position))
 
 
-def tools_counted(handle: str, transaction: str, identifier: str, position: int | None) -> str:
-    """What counted the tools that a station used on a unit in a work: a report, or the event itself."""
-    return _key("tools-counted", handle, transaction, identifier, _place(position))
+def tools_entered(handle: str, transaction: str, identifier: str, position: int | None) -> str:
+    """All the tools that a station used on a unit in a work, by the events that told of them."""
+    return _key("tools-entered", handle, transaction, identifier, _place(position))
+
+
+def tool_use(event_id: str) -> str:
+    """What counts the tools that an event tells of: a report, or the event by itself."""
+    return _key("tool-use", event_id)
 
 
 def installed(handle: str, identifier: str, position: int | None) -> str:

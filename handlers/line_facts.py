@@ -101,12 +101,16 @@ def _tools_used(event: Event, payload: Any) -> Taught:
     used = cast("ToolUsedEvent", payload)
     if identifier := keys.clean_id(used.unit_id):
         transaction = keys.transaction_of(used.transaction_id)
-        uses = [said(id=each.tool.id, name=each.tool.name, cycles=each.cycles) for each in used.uses]
         handle = event.source or used.asset_id
         yield (
             keys.tools_used(handle, transaction, identifier, used.position),
-            {"uses": uses, "event": event.id},
+            {"uses": uses_of(used), "event": event.id},
         )
+
+
+def uses_of(used: ToolUsedEvent) -> list[dict[str, Any]]:
+    """Give the tools that were used, each with its cycles."""
+    return [said(id=each.tool.id, name=each.tool.name, cycles=each.cycles) for each in used.uses]
 
 
 def _installed(event: Event, payload: Any) -> Taught:
@@ -174,7 +178,7 @@ def _removed(event: Event, payload: Any) -> Taught:
 #: | OPERATOR_ACTIVATED | operator (by station) | who began work last |
 #: | OPERATOR_DEACTIVATED | operator_gone (by station and person) | that this person ended it |
 #: | TOOL_CHANGED | tools (by station), tool | the tools put in last; where a tool is |
-#: | TOOL_USED | tools_used (by station, work and unit) | tools and cycles |
+#: | TOOL_USED | tools_used (by station, work and unit) | tools and cycles of the last message |
 #: | MATERIAL_INSTALLED | installed (by station and unit), child | packages, lots; what a part is built into |
 #: | all these, MATERIAL_CONSUMED | material_told | the last message about material of a unit |
 #: | MATERIAL_REMOVED | child | that the part was taken out again |

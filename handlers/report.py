@@ -23,6 +23,7 @@ from handlers.report_building import Built, build_report, reason_to_drop, report
 from handlers.rules import Rules
 from handlers.serials import serial_of
 from handlers.sources import PartSource, default_sources
+from handlers.tool_uses import ToolBook
 from handlers.unit_context import Known, UnitContext
 from handlers.wats import DESTINATION, unfit_data, wats_failures
 from handlers.wats_units import Headers, UnitLookup
@@ -113,6 +114,7 @@ class ReportHandler(BaseHandler):
         self._keys = NaturalKeys(memory)
         self._registrar = Registrar(api.asset, rules.assets)
         self._components = ComponentBook(memory, rules)
+        self._tools = ToolBook(memory)
         self._sources = sources or default_sources()
 
     @property
@@ -136,6 +138,8 @@ class ReportHandler(BaseHandler):
         if rule:
             return Dropped(rule)
         self._hold(event, known)
+        if self._rules.assets.tools:
+            known = replace(known, tools=await self._tools.claim(event, known))
         built = await self._build(event, known, payload)
         if self._rules.materials.enabled:
             components = await self._components.claim(event, built.serial, known)
@@ -146,7 +150,8 @@ class ReportHandler(BaseHandler):
         with wats_failures():
             await self._api.report.submit(built.report)
         await self._remember_failure(event, built)
-        await self._remember_tools(known, built)
+        if known.tools and self._rules.assets.cycles == "always":
+            await self._tools.note_sent(event, known, str(built.report.id))
         _log.debug("report sent", event_id=event.id, unit_id=built.serial.value, result=built.report.result)
         return Done(_detail(built, moved_by=moved))
 
@@ -172,13 +177,6 @@ class ReportHandler(BaseHandler):
                     raise
                 notes.append(f"Not counted: {error}")
         return replace(built, notes=(*built.notes, *notes)) if notes else built
-
-    async def _remember_tools(self, known: Known, built: Built) -> None:
-        """Say that the tools of this work are counted, for the handler that would count them otherwise."""
-        if self._rules.assets.cycles == "always" and known.tools and known.transaction:
-            key = keys.tools_counted(known.handle, known.transaction, known.identifier, known.position)
-            value = {"by": str(built.report.id)}
-            await self._memory.remember([Fact(key=key, value=value, time=datetime.now(UTC))])
 
     async def _remember_failure(self, event: Event, built: Built) -> None:
         """Keep what a repair will ask for: which report showed the failure, and where in it."""

@@ -10,6 +10,7 @@ from handlers.asset_log import unregistered
 from handlers.asset_places import AssetPlace, Registrar, Registry, station_place
 from handlers.memory import FactStore
 from handlers.rules import Rules
+from handlers.tool_uses import ToolBook
 from handlers.wats import DESTINATION, unfit_data, wats_failures
 from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventType
@@ -64,6 +65,7 @@ class ToolCountHandler(BaseHandler):
         self._registrar = Registrar(api.asset, rules.assets)
         self._rules = rules
         self._memory = memory
+        self._book = ToolBook(memory)
 
     @property
     def event_types(self) -> tuple[EventType, ...]:
@@ -77,13 +79,12 @@ class ToolCountHandler(BaseHandler):
         handle = event.source or used.asset_id
         identifier, transaction = keys.clean_id(used.unit_id), keys.transaction_of(used.transaction_id)
         if identifier and transaction:
-            key = keys.tools_counted(handle, transaction, identifier, used.position)
-            counted = (await self._memory.recall([key])).get(key)
-            if counted is not None and counted["by"] != event.id:
-                return Done({"found": "counted by a report", "report": counted["by"]})
-            if counted is None:
-                self._wait(event, key)
-                await self._note(key, {"by": event.id})
+            counted = await self._book.counted_by(event)
+            if "report" in counted:
+                return Done({"found": "counted by a report", "report": counted["report"]})
+            if counted.get("by") != event.id:
+                self._wait(event)
+                await self._book.count_alone(event)
         place = station_place(self._rules.station(handle), handle)
         done: dict[str, int] = {}
         for use in used.uses:
@@ -96,14 +97,14 @@ class ToolCountHandler(BaseHandler):
                 done[serial] = total
         return Done({"totals": done}) if done else Dropped("no tool that can be counted is named")
 
-    def _wait(self, event: Event, key: str) -> None:
+    def _wait(self, event: Event) -> None:
         received = event.metadata.received_at
         if received is None:
             return
         if (datetime.now(UTC) - received).total_seconds() < self._rules.assets.count_after:
             raise NotReady(
                 "a report may still count these tools (assets.count_after)",
-                facts=(key,),
+                facts=(keys.tool_use(event.id),),
                 give_up_after=self._rules.assets.count_after + _WAITED_LONG_AGO,
             )
 

@@ -68,6 +68,7 @@ class Known:
         transaction: the work that the event belongs to.
         facts: what was recalled, by key.
         missing: keys that were asked for and not known: what may still come.
+        tools: the uses of tools that the report of the event counts, see ``ToolBook``.
     """
 
     handle: str
@@ -78,6 +79,7 @@ class Known:
     time: datetime | None = None
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def nothing(cls, event: Event) -> Known:
@@ -187,16 +189,9 @@ class Known:
         return {}
 
     @property
-    def tools(self) -> Sequence[Mapping[str, Any]]:
-        """The tools that the station used on the unit in this work and that are not counted otherwise."""
-        if self.transaction is None:
-            return ()
-        about = (self.handle, self.transaction, self.identifier, self.position)
-        fact, counted = self._fact(keys.tools_used(*about)), self._fact(keys.tools_counted(*about))
-        if fact is None or (counted and counted.get("by") == fact.get("event")):
-            return ()
-        uses: Sequence[Mapping[str, Any]] = fact.get("uses", ())
-        return uses
+    def tools_used(self) -> Mapping[str, Any] | None:
+        """The last message of tools that the station used on the unit in this work."""
+        return self._fact(keys.tools_used(self.handle, self.transaction, self.identifier, self.position))
 
     def _identifiers(self) -> tuple[str, ...]:
         return tuple(identifier for identifier in (self.identifier, self.panel) if identifier)
@@ -275,7 +270,6 @@ def _first_keys(known: Known) -> list[str]:
     if position is not None:
         asked.append(keys.serial(identifier, None))
     if known.transaction:
-        asked.append(keys.tools_counted(known.handle, known.transaction, identifier, position))
         asked.append(keys.work(known.handle, known.transaction))
         asked.append(keys.place(known.handle, known.transaction, position))
     else:

@@ -19,6 +19,7 @@ from handlers import (
     StateHandler,
     TicketHandler,
     ToolCountHandler,
+    ToolUseHandler,
     UnfitHandler,
     UpkeepHandler,
     facts_of,
@@ -182,6 +183,7 @@ def handlers_of(api: WatsSink, rules: Rules, memory: FactStore) -> tuple[BaseHan
         UpkeepHandler(api, rules, memory),
         NotesHandler(api, rules, memory),
         TicketHandler(api, rules, memory),
+        ToolUseHandler(rules, memory),
         ToolCountHandler(api, rules, memory),
         *_own_handlers(api, rules, memory),
     )

@@ -26,6 +26,7 @@ KINDS: Final[tuple[type[BaseHandler], ...]] = (
     handlers.StateHandler,
     handlers.UpkeepHandler,
     handlers.NotesHandler,
+    handlers.ToolUseHandler,
     handlers.ToolCountHandler,
 )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from shopfloor import ICT, WORK, event, result, rules, taught
 
-from handlers import ReportHandler, ToolCountHandler, facts_of
+from handlers import ReportHandler, ToolCountHandler, ToolUseHandler, facts_of, report_id
 from pywats_events.errors import NotReady
 from pywats_events.event import EventType
 from pywats_events.handler import Dropped
@@ -13,9 +13,9 @@ from pywats_events.handler import Dropped
 USES = [{"tool": {"id": "FIX-7"}, "cycles": 3}]
 
 
-def used(*, received_at=None, **said):
+def used(number=1, *, received_at=None, **said):
     payload = {"asset_id": ICT, "unit_id": "SN1", "transaction_id": WORK, "uses": USES, **said}
-    return event(EventType.TOOL_USED, payload, event_id="u-1", received_at=received_at)
+    return event(EventType.TOOL_USED, payload, event_id=f"u-{number}", received_at=received_at)
 
 
 async def handlers(api, *earlier, register=True, **assets):
@@ -24,6 +24,8 @@ async def handlers(api, *earlier, register=True, **assets):
         await api.asset.create_asset("FIX-7", kind.type_id)
     journal = await taught(*earlier)
     own = rules(assets={"cycles": "always", **assets})
+    for one in earlier:
+        await ToolUseHandler(own, journal).handle(one)
     return ToolCountHandler(api, own, journal), ReportHandler(api, own, journal), journal
 
 
@@ -36,6 +38,44 @@ async def test_the_report_counts(api):
     counts, reports, _ = await handlers(api, used())
     await reports.handle(result(transaction_id=WORK))
     assert (await counts.handle(used())).detail["found"] == "counted by a report"
+    assert await total(api) == 3
+
+
+async def test_several_uses_in_one_work(api):
+    """All of them add up in the next report, whichever tools they are of; a later report repeats none."""
+    other = used(2, uses=[{"tool": {"id": "FIX-7"}, "cycles": 1}, {"tool": {"id": "PROBE"}, "cycles": 2}])
+    counts, reports, journal = await handlers(api, used(), other)
+    first, second = result(transaction_id=WORK), result(transaction_id=WORK, event_id="e-2")
+    for one in (first, first, second):
+        await reports.handle(one)
+    told = [(await api.report.get(report_id(one))).get("assets", []) for one in (first, second)]
+    assert [{each["assetSN"]: each["usageCount"] for each in assets} for assets in told] == [
+        {"FIX-7": 4, "PROBE": 2},
+        {},
+    ]
+    await ToolUseHandler(rules(), journal).handle(used(3))
+    await journal.remember(facts_of(used(3)))
+    await reports.handle(second)
+    assert await total(api) == 7
+    for one in (used(), other, used(3)):
+        assert (await counts.handle(one)).detail["found"] == "counted by a report"
+
+
+async def test_several_uses_without_a_report(api):
+    """Each is counted."""
+    counts, _, _ = await handlers(api, used(), used(2))
+    for one in (used(), used(2), used()):
+        await counts.handle(one)
+    assert await total(api) == 6
+
+
+async def test_a_use_that_is_not_entered_yet(api):
+    """The report waits for it, as an earlier one may be missing besides; not for ever."""
+    _, reports, journal = await handlers(api)
+    await journal.remember(facts_of(used()))
+    with pytest.raises(NotReady, match="not entered yet"):
+        await reports.handle(result(transaction_id=WORK, received_at=datetime.now(UTC)))
+    await reports.handle(result(transaction_id=WORK))
     assert await total(api) == 3
 
 
@@ -76,3 +116,4 @@ async def test_a_tool_that_is_not_registered(api):
 async def test_reports_only_by_default(api):
     """Nobody is asked unless a site wants each use counted."""
     assert ToolCountHandler(api, rules(), await taught()).event_types == ()
+    assert ToolUseHandler(rules(assets={"tools": False}), await taught()).event_types == ()
