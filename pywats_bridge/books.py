@@ -13,6 +13,8 @@ from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, ConfigOption, Js
 from pywats_bridge.journal_access import access
 from pywats_bridge.printing import clock_time, console, json_line, plain, say, seconds_time, table
 from pywats_bridge.story import MOST, Kind, entries_of, named, near, story_of, unit_of
+from pywats_events.bus.drains import Forecast
+from pywats_events.bus.presence import forecasts_of
 from pywats_events.journal import DeliveryState, Entry, Hold, Journal, Ledger, MessageSums, Query
 from pywats_events.journal.fates import Fate, fate_of
 
@@ -48,8 +50,10 @@ def ledger(
     async def show() -> None:
         async with access(config) as journal:
             if what is None:
-                held = await journal.journal.holds()
-                _show_books(await journal.journal.ledger(), held, as_json=as_json)
+                kept = journal.journal
+                _show_books(
+                    await kept.ledger(), await kept.holds(), await forecasts_of(kept), as_json=as_json
+                )
             else:
                 entries = await _found(journal.journal, what, kind)
                 await _show_entries(journal.journal, entries, as_json=as_json)
@@ -57,7 +61,9 @@ def ledger(
     run(show())
 
 
-def _show_books(books: Ledger, held: Mapping[str, Hold], *, as_json: bool) -> None:
+def _show_books(
+    books: Ledger, held: Mapping[str, Hold], forecasts: Sequence[Forecast], *, as_json: bool
+) -> None:
     if as_json:
         json_line(
             {
@@ -67,6 +73,7 @@ def _show_books(books: Ledger, held: Mapping[str, Hold], *, as_json: bool) -> No
                     for name, states in sorted(books.deliveries.items())
                 },
                 "left_alone": {name: _hold(hold) for name, hold in sorted(held.items())},
+                "forecasts": {one.destination: _forecast(one) for one in forecasts},
                 "difference": books.difference,
             }
         )
@@ -82,6 +89,8 @@ def _show_books(books: Ledger, held: Mapping[str, Hold], *, as_json: bool) -> No
                 f"tried again at {seconds_time(hold.probe_at)}{mend}: {plain(hold.reason)}",
                 "red" if hold.needs_attention else "yellow",
             )
+        for one in forecasts:
+            say(f"{one.destination}: {one}")
         balance = "the books balance" if not books.difference else "they do not balance: check the journal"
         say(f"difference {books.difference}: {balance}", "red" if books.difference else "green")
     if books.difference:
@@ -113,6 +122,15 @@ def _hold(hold: Hold) -> dict[str, Any]:
         "next_try": hold.probe_at.isoformat(),
         "needs_attention": hold.needs_attention,
         "reason": hold.reason,
+    }
+
+
+def _forecast(one: Forecast) -> dict[str, Any]:
+    return {
+        "waiting": one.waiting,
+        "allowed_per_second": one.allowed,
+        "measured_per_second": one.measured,
+        "empty_at": None if one.empty_at is None else one.empty_at.isoformat(),
     }
 
 

@@ -21,6 +21,7 @@ from pywats_events.bus.drains import Drains, Forecast
 from pywats_events.bus.failures import dead_letter, failure, log_unreadable, not_read
 from pywats_events.bus.health_watch import HealthWatch
 from pywats_events.bus.intake import IntakeDesk, Observer
+from pywats_events.bus.presence import Presence
 from pywats_events.bus.replay_jobs import RAMP, ReplayJob, ReplayJobs
 from pywats_events.bus.replay_runner import ReplayRunner
 from pywats_events.bus.rereading import Rereading
@@ -126,6 +127,7 @@ class AsyncEventBus:
             self._drains,
             on_counted=self._desk.counted,
         )
+        self._presence = Presence(self.journal, self._destinations, self._drains, self._backlog)
         self._health = HealthWatch(self.journal)
         self._dispatcher = Dispatcher(
             self.journal,
@@ -278,6 +280,7 @@ class AsyncEventBus:
             raise RuntimeError("this bus was stopped; make a new one")
         await self.journal.open()
         await self._destinations.start()
+        await self._presence.start()
         await self._backlog.count()
         self._running = True
         create = asyncio.get_running_loop().create_task
@@ -285,6 +288,7 @@ class AsyncEventBus:
             create(self._supervise("intake", self._desk.run), name="intake"),
             create(self._supervise("backlog", self._backlog.run), name="backlog"),
             create(self._supervise("dispatcher", self._dispatcher.run), name="dispatcher"),
+            create(self._supervise("presence", self._presence.run), name="presence"),
             create(self._supervise("health", self._health.run), name="health"),
             create(self._supervise("replays", self._replays.run), name="replays"),
         ]
@@ -322,6 +326,7 @@ class AsyncEventBus:
             await self._desk.release_all()
             for transport in self._started:
                 await _end(transport, transport.close)
+            await self._presence.stop()
             await self.journal.close()
             self._executor.shutdown(wait=False)
             self._ended = True

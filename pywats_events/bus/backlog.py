@@ -91,18 +91,24 @@ class Backlog:
 
     async def _open(self) -> dict[str, int]:
         ledger = await self._journal.ledger()
-        return {
-            handler: sum(number for state, number in by_state.items() if not state.is_settled)
-            for handler, by_state in ledger.deliveries.items()
-        }
+        return {handler: ledger.waiting_of(handler) for handler in ledger.deliveries}
 
-    def _by_destination(self, by_handler: Mapping[str, int]) -> Counter[str]:
-        waiting: Counter[str] = Counter()
+    def handlers_by_destination(self) -> dict[str, list[str]]:
+        """Give the names of the handlers of each destination, or of the part of one that is refused."""
+        names: dict[str, list[str]] = {}
         for name, subscription in self._subscriptions.items():
             if subscription.destination is not None:
                 gate = self._destinations.gate_of(subscription.destination, subscription.part)
-                waiting[gate] += by_handler.get(name, 0)
-        return waiting
+                names.setdefault(gate, []).append(name)
+        return names
+
+    def _by_destination(self, by_handler: Mapping[str, int]) -> Counter[str]:
+        return Counter(
+            {
+                destination: sum(by_handler.get(name, 0) for name in names)
+                for destination, names in self.handlers_by_destination().items()
+            }
+        )
 
     def _held(self, name: str) -> str | None:
         hold = self._destinations.breaker_of(name).hold

@@ -80,6 +80,7 @@ class Destinations:
         self._breaker = breaker
         self._lease = lease
         self._on_back = on_back
+        self._limits = dict(limits)
         self._buckets = {name: TokenBucket(limit, clock) for name, limit in limits.items()}
         self._unsaved: set[str] = set()
         self._rights: dict[str, float] = {}  # until when we are the one that probes
@@ -243,9 +244,22 @@ class Destinations:
     # --- how fast ----------------------------------------------------------------------------------------
 
     def limit_of(self, name: str | None) -> RateLimit | None:
-        """Give the rate limit of a destination."""
-        bucket = self._buckets.get(name or "")
-        return None if bucket is None else bucket.limit
+        """Give the rate limit of a destination, for all bridges together."""
+        return self._limits.get(name or "")
+
+    def share(self, name: str, *, among: int) -> None:
+        """Take this bus's part of a destination's rate, which so many buses share."""
+        bucket = self._buckets.get(name)
+        if bucket is not None:
+            whole = self._limits[name]
+            bucket.limit = replace(
+                whole, per_minute=whole.per_minute / among, burst=max(1, whole.most // among)
+            )
+
+    def begin_without_burst(self) -> None:
+        """Let no permits have gathered yet: others have theirs."""
+        for bucket in self._buckets.values():
+            bucket.take(bucket.available)
 
     def is_open(self, name: str) -> bool:
         """Tell whether everything may go to a destination that its rate allows."""

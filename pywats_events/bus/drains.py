@@ -69,6 +69,24 @@ def _clock_time(moment: datetime) -> str:
     return local.strftime("%H:%M" if local - now < timedelta(hours=20) else "%Y-%m-%d %H:%M")
 
 
+def forecast(
+    destination: str,
+    waiting: int,
+    *,
+    now: datetime,
+    allowed: float | None,
+    measured: float | None,
+    held: str | None,
+    draining_since: datetime | None = None,
+) -> Forecast:
+    """Say when so many waiting deliveries will be gone; the arguments are ``Forecast``'s."""
+    rate = measured if measured is not None else allowed
+    empty_at = None
+    if held is None and rate:
+        empty_at = now + timedelta(seconds=min(waiting / rate, 3.0e9))
+    return Forecast(destination, waiting, allowed, measured, empty_at, held, draining_since)
+
+
 @dataclass(slots=True)
 class _Drain:
     began: datetime | None = None
@@ -76,6 +94,7 @@ class _Drain:
     waiting: int = 0
     settled: deque[tuple[float, int]] = field(default_factory=deque)
     watched_since: float | None = None
+    others: float = 0.0
 
 
 class Drains:
@@ -102,6 +121,10 @@ class Drains:
         drain.settled.append((now, number))
         self._forget_old(drain, now)
 
+    def note_others(self, destination: str, rate: float) -> None:
+        """Note how many deliveries in a second the other buses on the journal settle."""
+        self._drains.setdefault(destination, _Drain()).others = rate
+
     def counted(self, destination: str, waiting: int, *, limit: RateLimit | None, held: str | None) -> None:
         """Note how many deliveries wait for a destination; a drain begins or ends by that, and is logged."""
         drain, now = self._drains.setdefault(destination, _Drain()), self._clock()
@@ -113,30 +136,35 @@ class Drains:
             drain.watched_since = None
         elif drain.began is None and waiting >= backlog:
             drain.began, drain.told = datetime.fromtimestamp(now, UTC), now
-            forecast = self.forecast(destination, waiting, limit=limit, held=held)
-            log.info("backlog drains", destination=destination, forecast=str(forecast))
+            said = str(self.forecast(destination, waiting, limit=limit, held=held))
+            log.info("backlog drains", destination=destination, forecast=said)
         elif drain.began is not None and waiting <= backlog * OVER:
             drain.began = None
             log.info("backlog is drained", destination=destination)
         elif drain.began is not None and now - drain.told >= TELL_EVERY:
             drain.told = now
-            forecast = self.forecast(destination, waiting, limit=limit, held=held)
-            log.info("backlog drains", destination=destination, forecast=str(forecast))
+            said = str(self.forecast(destination, waiting, limit=limit, held=held))
+            log.info("backlog drains", destination=destination, forecast=said)
 
     def forecast(
         self, destination: str, waiting: int, *, limit: RateLimit | None, held: str | None
     ) -> Forecast:
         """Say when so many waiting deliveries will be gone."""
-        measured = self._rate(destination)
-        allowed = None if limit is None else limit.per_second
-        rate = measured if measured is not None else allowed
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        empty_at = None
-        if held is None and rate:
-            empty_at = now + timedelta(seconds=min(waiting / rate, 3.0e9))
-        return Forecast(destination, waiting, allowed, measured, empty_at, held, self.since(destination))
+        measured = self.own_rate(destination)
+        if measured is not None:
+            measured += self._drains[destination].others
+        return forecast(
+            destination,
+            waiting,
+            now=datetime.fromtimestamp(self._clock(), UTC),
+            allowed=None if limit is None else limit.per_second,
+            measured=measured,
+            held=held,
+            draining_since=self.since(destination),
+        )
 
-    def _rate(self, destination: str) -> float | None:
+    def own_rate(self, destination: str) -> float | None:
+        """Give how many deliveries in a second this bus has settled of late; None: it can't be told yet."""
         drain, now = self._drains.get(destination), self._clock()
         if drain is None or drain.watched_since is None:
             return None

@@ -44,9 +44,11 @@ class Journal(Protocol):
     Attributes:
         durable: True when what ``append`` returned from survives a crash. The messages of a journal that is
             not durable are acknowledged only when their deliveries are settled.
+        shared: True when several processes may work on it at one time.
     """
 
     durable: bool
+    shared: bool
 
     async def open(self) -> None:
         """Make it ready. What a dead process had in flight becomes pending when its lease ends."""

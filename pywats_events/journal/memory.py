@@ -59,6 +59,7 @@ class MemoryJournal:
     """
 
     durable = False
+    shared = False
 
     def __init__(
         self,

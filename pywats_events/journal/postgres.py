@@ -96,6 +96,7 @@ class PostgresJournal:
     """
 
     durable = True
+    shared = True
 
     def __init__(
         self,

@@ -403,6 +403,11 @@ class Ledger:
     messages: Mapping[str, MessageSums]
     deliveries: Mapping[str, Mapping[DeliveryState, int]]
 
+    def waiting_of(self, handler: str) -> int:
+        """Give how many deliveries of a handler are not settled."""
+        by_state = self.deliveries.get(handler, {})
+        return sum(number for state, number in by_state.items() if not state.is_settled)
+
     @property
     def difference(self) -> int:
         """Sum of all transports' differences, none hiding another: 0 when the books balance."""

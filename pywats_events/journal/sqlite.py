@@ -68,6 +68,7 @@ class SQLiteJournal:
     """
 
     durable = True
+    shared = False
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ def test_the_books_are_the_sum_and_its_parts(config):
         },
         "deliveries": {"": {"dead": 1}, "report": {"done": 1, "dead": 2}},
         "left_alone": {},
+        "forecasts": {},
         "difference": 0,
     }
     shown = look(config, "ledger")

@@ -184,6 +184,8 @@ class Full(MemoryJournal):
 class Shared:
     """One journal that several buses have; none of them closes it."""
 
+    shared = True
+
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
