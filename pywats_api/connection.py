@@ -77,7 +77,7 @@ class Connection:
         # Waiting for a free connection must not eat the time a request is given, so it happens here.
         self._connections = asyncio.Semaphore(max_connections)
         self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(
+            transport=_OnceTransport(
                 # Reading the system's certificates takes long, and plain HTTP has no use for them.
                 verify=_tls(verify, ca_file) if proxy or self.base_url.startswith("https") else False,
                 limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=15.0),
@@ -236,6 +236,19 @@ class Connection:
 
     def _without_token(self, text: str) -> str:
         return text.replace(self._token.get_secret_value(), "***")
+
+
+class _OnceTransport(AiohttpTransport):
+    """Sends each request once.
+
+    By itself aiohttp sends a PUT again, unseen, when a connection that was used before breaks under it. In
+    WATS a PUT may count or comment, so only what is known to be idempotent is repeated, by `repeat`.
+    """
+
+    def get_client(self) -> aiohttp.ClientSession:
+        session = super().get_client()
+        session._retry_connection = False  # noqa: SLF001  # no public option; a test sees to it
+        return session
 
 
 class _Chunks:

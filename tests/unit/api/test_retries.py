@@ -147,3 +147,15 @@ def test_limit_below_one_is_refused():
     """No request a minute is no limit but a mistake."""
     with pytest.raises(ValueError, match="1 or more"):
         RateLimiter(0)
+
+
+async def test_a_lost_answer_is_not_asked_for_again_behind_our_back(server, fake_time):
+    """A connection that breaks on a PUT is an error; the transport must not send it twice by itself."""
+    async with make_client(server, fake_time) as api:
+        (kind, *_) = await api.asset.get_asset_types()
+        await api.asset.create_asset("DMM-1", kind.type_id)
+        server.knobs.error_rate, server.knobs.error_status, server.knobs.errors_after_work = 1, 0, True
+        with pytest.raises(ConnectionError):
+            await api.asset.increment_count(serial_number="DMM-1")
+        server.knobs.reset()
+        assert (await api.asset.get_asset_by_serial("DMM-1")).total_count == 1
