@@ -57,11 +57,11 @@ async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
                 yield finding
             async for finding in _asset_types(api, settings.rules):
                 yield finding
-    if settings.cfx.broker is not None:
-        for broker in settings.cfx.broker.brokers:
+    if settings.cfx is not None:
+        for broker in settings.cfx.broker.brokers if settings.cfx.broker is not None else ():
             yield await _broker(broker)
-    if settings.cfx.endpoint.listen:
-        yield await _listener(settings.cfx.endpoint)
+        if settings.cfx.endpoint.listen:
+            yield await _listener(settings.cfx.endpoint)
 
 
 def _stations(rules: Rules) -> Finding:

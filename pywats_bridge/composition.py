@@ -230,16 +230,18 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
     """
     api = wats_client(settings.wats)
     journal = journal or journal_of(settings.journal)
-    endpoint = Endpoint(
-        settings.cfx.endpoint,
-        validator=validator_of(settings.validation, api, settings.rules, journal),
-        consumes=MAPPED,
-    )
+    transports: list[BaseTransport] = []
+    if settings.cfx is not None:
+        endpoint = Endpoint(
+            settings.cfx.endpoint,
+            validator=validator_of(settings.validation, api, settings.rules, journal),
+            consumes=MAPPED,
+        )
+        faults = OwnFaults(journal, lambda: bridge.bus.breakers)
+        transports += cfx_transports(settings.cfx, endpoint, faults=faults)
     bridge = Bridge(
         api=api,
-        transports=transports_of(
-            settings.cfx, endpoint, faults=OwnFaults(journal, lambda: bridge.bus.breakers)
-        ),
+        transports=tuple(transports),
         rules=settings.rules,
         delivery=settings.delivery,
         journal=journal,
@@ -251,8 +253,8 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
     return bridge
 
 
-def transports_of(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> tuple[BaseTransport, ...]:
-    """Make the ways that messages come in: from a broker, from machines that connect to us, or both.
+def cfx_transports(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> tuple[BaseTransport, ...]:
+    """Make the ways that CFX messages come in: from a broker, from machines that connect to us, or both.
 
     Raises:
         ConfigurationError: machines are to connect to us, and AMQP 1.0 is not installed.

@@ -12,7 +12,6 @@ from pywats_bridge import __version__
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.requests import answering
 from pywats_bridge.settings import BridgeSettings
-from pywats_cfx.config import CFXConfig
 from pywats_events.journal import DeliveryState
 
 log = structlog.get_logger(__name__)
@@ -27,7 +26,7 @@ async def run(settings: BridgeSettings) -> None:
             log.info(
                 "bridge runs",
                 wats=settings.wats.url,
-                **_sources(settings.cfx),
+                **_sources(settings),
                 stations=len(settings.rules.stations),
                 **await _resumed(bridge, settings),
             )
@@ -39,10 +38,19 @@ async def run(settings: BridgeSettings) -> None:
         undo()
 
 
-def _sources(config: CFXConfig) -> dict[str, str]:
+def _sources(settings: BridgeSettings) -> dict[str, str]:
     """Say where messages come from."""
-    broker = {"broker": config.broker.broker, "queue": config.broker.queue} if config.broker else {}
-    return broker | ({"listens": config.endpoint.listen} if config.endpoint.listen else {})
+    said: dict[str, str] = {}
+    if settings.cfx is not None:
+        if settings.cfx.broker is not None:
+            said |= {"broker": settings.cfx.broker.broker, "queue": settings.cfx.broker.queue}
+        if settings.cfx.endpoint.listen:
+            said["listens"] = settings.cfx.endpoint.listen
+    if settings.mqtt is not None:
+        said["mqtt"] = settings.mqtt.broker
+    if settings.webhook is not None:
+        said["webhooks"] = settings.webhook.listen
+    return said
 
 
 async def _resumed(bridge: Bridge, settings: BridgeSettings) -> dict[str, str | int]:

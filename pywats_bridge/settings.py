@@ -28,12 +28,29 @@ from pywats_api.unit_phases import PHASE_NAMES, phase_of
 from pywats_cfx.config import CFXConfig
 from pywats_events.journal.housekeeping import Retention
 from pywats_events.journal.sqlite_file import KEEP_FREE
+from pywats_events.transports.mqtt.config import MQTTConfig
+from pywats_events.transports.webhook.config import WebhookConfig
 
 #: Secrets may stand in files of their own: this key in place of that one.
-SECRET_FILES: Final = {"token_file": "token", "password_file": "password", "url_file": "url"}
+SECRET_FILES: Final = {
+    "token_file": "token",
+    "password_file": "password",
+    "secret_file": "secret",
+    "url_file": "url",
+}
 _OTHER_FILES: Final = frozenset({"ca_file", "cert_file", "key_file"})
+#: Stands for a secret whose file can't be read: that mistake is told, and no other one of it.
+_UNREAD: Final = "A" * 32
 _SAME_SECRET: Final = {**SECRET_FILES, **{secret: file for file, secret in SECRET_FILES.items()}}
 
+
+#: The sections of which one at least must be there: where messages come from.
+SOURCES: Final = frozenset({"cfx", "mqtt", "webhook"})
+_NO_SOURCE: Final = (
+    "add [cfx.amqp] with host, username and password of the broker, or [cfx.endpoint] with listen, for "
+    "machines that connect to us; or [mqtt] with host and [[mqtt.subscriptions]]; or [webhook] with "
+    "[[webhook.hooks]]"
+)
 
 #: The journal's file, beside the configuration.
 JOURNAL_FILE: Final = "pywats-bridge.journal"
@@ -251,7 +268,9 @@ class BridgeSettings(BaseSettings):
 
     Attributes:
         wats: the WATS server.
-        cfx: the broker with CFX messages.
+        cfx: CFX messages: from a broker, or from machines that connect to us.
+        mqtt: MQTT messages.
+        webhook: calls of other systems.
         journal: where events are kept.
         delivery: how they are delivered.
         validation: answering machines that ask whether units may be worked on.
@@ -268,7 +287,9 @@ class BridgeSettings(BaseSettings):
     )
 
     wats: WatsSettings
-    cfx: CFXConfig
+    cfx: CFXConfig | None = None
+    mqtt: MQTTConfig | None = None
+    webhook: WebhookConfig | None = None
     journal: JournalSettings = JournalSettings()
     delivery: DeliverySettings = DeliverySettings()
     validation: ValidationSettings = ValidationSettings()
@@ -347,6 +368,8 @@ def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
         for name, value in given.items()
     }
     values["journal"] = _beside(values.get("journal", {}), base)
+    if not SOURCES & values.keys():
+        mistakes.append(f"cfx: is missing; {_NO_SOURCE}")
     try:
         settings = BridgeSettings(**values)
     except ValidationError as error:
@@ -429,8 +452,10 @@ def _merged(document: Mapping[str, Any], environment: Mapping[str, Any]) -> dict
     return values
 
 
-def _with_files(value: Any, base: Path, where: tuple[str, ...], mistakes: list[str]) -> Any:
+def _with_files(value: Any, base: Path, where: tuple[int | str, ...], mistakes: list[str]) -> Any:
     """Read the files that hold secrets; let the paths of other files start from the right folder."""
+    if isinstance(value, list):
+        return [_with_files(inner, base, (*where, number), mistakes) for number, inner in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     values: dict[str, Any] = {}
@@ -438,12 +463,12 @@ def _with_files(value: Any, base: Path, where: tuple[str, ...], mistakes: list[s
         if key in SECRET_FILES:
             name = SECRET_FILES[key]
             if name in value:
-                mistakes.append(f"{'.'.join((*where, key))}: {name} is given too: give one of them")
+                mistakes.append(f"{_key((*where, key))}: {name} is given too: give one of them")
             content = _content(inner, base, (*where, key), mistakes)
             if content is not None:
                 values[name] = content
             elif name != "url":
-                values[name] = "-"  # its mistake is told; it is not missing besides
+                values[name] = _UNREAD
         elif key in _OTHER_FILES:
             if _content(inner, base, (*where, key), mistakes) is not None:
                 values[key] = base / inner
@@ -452,15 +477,15 @@ def _with_files(value: Any, base: Path, where: tuple[str, ...], mistakes: list[s
     return values
 
 
-def _content(path: Any, base: Path, where: tuple[str, ...], mistakes: list[str]) -> str | None:
+def _content(path: Any, base: Path, where: tuple[int | str, ...], mistakes: list[str]) -> str | None:
     if not isinstance(path, str):
-        mistakes.append(f"{'.'.join(where)}: should be the path of a file, in quotes")
+        mistakes.append(f"{_key(where)}: should be the path of a file, in quotes")
         return None
     try:
         return (base / path).read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
-        mistakes.append(f"{'.'.join(where)}: {path} can't be read: {reason}")
+        mistakes.append(f"{_key(where)}: {path} can't be read: {reason}")
         return None
 
 
@@ -501,11 +526,6 @@ def _how_to_give(key: str) -> str:
         case "wats.token":
             return (
                 "; set PYWATS_BRIDGE_WATS__TOKEN in the environment, or wats.token_file to the path of a file"
-            )
-        case "cfx":
-            return (
-                "; add [cfx.amqp] with host, username and password of the broker, "
-                "or [cfx.endpoint] with listen, for machines that connect to us"
             )
     return ""
 

@@ -26,8 +26,8 @@ Every key, with its default. `make configuration-page` writes this page from the
 
 - A key is overridden by an environment variable: `PYWATS_BRIDGE_`, then the way to the key with `__` between,
   such as `PYWATS_BRIDGE_WATS__TOKEN` or `PYWATS_BRIDGE_CFX__AMQP__HOST`.
-- A secret may stand in a file of its own: `token_file`, `password_file` and `url_file` in place of `token`,
-  `password` and `url`.
+- A secret may stand in a file of its own: `token_file`, `password_file`, `secret_file` and `url_file` in
+  place of `token`, `password`, `secret` and `url`.
 - Relative paths, those of certificates too, start from the folder of `bridge.toml`.
 - Lists and tables in the environment are JSON.
 - Paths on Windows: write them with `/`, or in single quotes.
@@ -136,11 +136,14 @@ def _summary(model: type[BaseModel]) -> str:
 
 
 def _attributes(model: type[BaseModel]) -> dict[str, str]:
-    """Read the Attributes section of a docstring."""
-    text = inspect.cleandoc(model.__doc__ or "")
-    _, _, section = text.partition("Attributes:\n")
-    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, flags=re.MULTILINE)
-    return {name: " ".join(words.split()) for name, words in found}
+    """Read the Attributes sections of the docstrings of a model and those that it is made from."""
+    described: dict[str, str] = {}
+    for one in reversed(model.__mro__):
+        text = inspect.cleandoc(one.__doc__ or "") if issubclass(one, BaseModel) else ""
+        _, _, section = text.partition("Attributes:\n")
+        found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, flags=re.MULTILINE)
+        described |= {name: " ".join(words.split()) for name, words in found}
+    return described
 
 
 def _cell(text: str) -> str:

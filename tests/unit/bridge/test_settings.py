@@ -350,6 +350,27 @@ def test_a_secret_file_that_cannot_be_read_is_one_line(tmp_path, key):
     assert line == f"{key}_file: should be the path of a file, in quotes"
 
 
+def test_secret_files_of_lists_are_read_too(tmp_path):
+    """A webhook's secret stands in a file beside the configuration; one that is not there is one line."""
+    (tmp_path / "mes").write_text("whsec_" + "A" * 32 + "\n")
+    hooks = [{"name": "mes", "secret_file": "mes"}, {"name": "erp", "secret_file": "gone"}]
+    (line,) = mistakes({"webhook.hooks": hooks}, tmp_path)
+    assert line == "webhook.hooks[2].secret_file: gone can't be read: No such file or directory"
+    settings = of({"webhook.hooks": hooks[:1]}, tmp_path)
+    assert settings.webhook is not None
+    assert settings.webhook.hooks[0].secret[0].get_secret_value() == "whsec_" + "A" * 32
+
+
+def test_messages_may_come_by_mqtt_or_webhooks_alone():
+    """A bridge without CFX is a bridge; one to which nothing comes is a mistake that names all ways."""
+    topics = [{"topic": "line/{station}/result", "profile": "pass-fail"}]
+    assert of({"cfx": None, "mqtt": {"subscriptions": topics}}).cfx is None
+    (line,) = mistakes({"cfx": None})
+    assert line.startswith("cfx: is missing; add [cfx.amqp] with host")
+    assert "[[mqtt.subscriptions]]" in line
+    assert "[[webhook.hooks]]" in line
+
+
 def test_an_empty_token_file_is_a_mistake(tmp_path):
     """Before the first request fails for it."""
     (tmp_path / "token").write_text("\n")
