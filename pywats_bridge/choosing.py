@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import astuple, dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -77,14 +78,16 @@ class Choice:
 
 def with_choice(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command's parameter ``choice`` to people as options, one for each member of ``Choice``."""
-    options = get_type_hints(Choice, include_extras=True)
+    options = {
+        name: _at_most_once(hint) for name, hint in get_type_hints(Choice, include_extras=True).items()
+    }
     hints = {
         name: hint for name, hint in get_type_hints(command, include_extras=True).items() if name != "choice"
     }
 
     @wraps(command)
     def with_options(**given: Any) -> None:
-        command(choice=Choice(**{name: given.pop(name) for name in options}), **given)
+        command(choice=Choice(**{name: _the_one(name, given.pop(name)) for name in options}), **given)
 
     own = signature(command).parameters.values()
     parameters = [
@@ -97,6 +100,19 @@ def with_choice(command: Callable[..., None]) -> Callable[..., None]:
     with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
     with_options.__annotations__ = {**hints, **options}
     return with_options
+
+
+def _at_most_once(hint: Any) -> Any:
+    """Let the command line hand over all that was given; it would take the last one without a word."""
+    option = copy(hint.__metadata__[0])
+    option.metavar = option.metavar or "TEXT"
+    return Annotated[list[str] | None, option]
+
+
+def _the_one(name: str, given: list[str] | None) -> str | None:
+    if given and len(given) > 1:
+        fail(f"--{name}: is given {len(given)} times; give it once, and run the command for each", EXIT_USAGE)
+    return given[0] if given else None
 
 
 def _message(name: str) -> str:

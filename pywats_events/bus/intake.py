@@ -244,14 +244,15 @@ class IntakeDesk:
             else:
                 if self._is_full:
                     self._is_full = False
-                    log.info("journal has room again; transports go on")
+                    if batch:  # that nobody waits any more says nothing about room: the next one finds out
+                        log.info("journal has room again; transports go on")
                     self._judge_room()
                 return batch, answers
 
     def _note_full(self, error: JournalFull) -> None:
         if not self._is_full:
             self._is_full = True
-            log.warning("journal is full; transports wait", reason=str(error))
+            log.error("journal is full; transports wait", reason=str(error))
             self._judge_room()
 
     def _note_written(self, ticket: _Ticket, answer: Appended) -> None:

@@ -284,6 +284,10 @@ def test_only_what_is_dead_is_put_through_again(config):
         (["replay", "--all", "--rate", "0"], "--rate: should be letters per second above 0, not 0"),
         (["replay", "--all", "--rate", "nan"], "--rate: should be letters per second above 0, not nan"),
         (["discard", "3", "--reason", " "], "--reason: is empty; say why nobody will miss them"),
+        (
+            ["list", "--unit", "A", "--unit", "B"],
+            "--unit: is given 2 times; give it once, and run the command for each",
+        ),
         (["list", "--older", "soon"], '--older: "soon" is no age; write one such as 90s, 15m, 2h, 3d or 1w'),
         (["jobs", "pause", "x"], "replay job x: there is none of this id; list them to see those there are"),
     ],

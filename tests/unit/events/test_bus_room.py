@@ -94,9 +94,11 @@ async def test_an_end_while_it_is_full(quick, station):
     bus.journal.is_full = True
     waiting = asyncio.ensure_future(transport.inject_message_async(station.message(result_of("A"))))
     await let_others_run()
-    await bus.stop(timeout=0)
+    with capture_logs() as logs:
+        await bus.stop(timeout=0)
     assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], JournalError)
     assert station.acknowledged == []
+    assert "journal has room again; transports go on" not in [line["event"] for line in logs]
 
 
 async def test_a_handler_that_publishes_into_a_full_journal_spends_no_tries(bus, station, monkeypatch):
