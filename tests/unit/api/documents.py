@@ -39,7 +39,7 @@ class Example:
 
     def runnable(self, url):
         """The code with our names and our server in it."""
-        code = re.sub(r"\bfrom pywats(\.[a-z_.]+)? import", "from pywats_api import", self.code)
+        code = re.sub(r"\bfrom pywats\b", "from pywats_api", self.code)
         return re.sub(r'base_url="[^"]*"', f'base_url="{url}"', code)
 
 

@@ -19,11 +19,6 @@ from .conftest import SAMPLES, TOKEN
 
 DOCUMENT = SAMPLES.parent / "seeds" / "pywats-asset-domain.md"
 MISSING = f"{DOCUMENT.name} is not beside the checkout, in ../shared/seeds"
-MODULES = {
-    "pywats.domains.asset": "pywats_api.asset",
-    "pywats.exceptions": "pywats_api.errors",
-    "pywats": "pywats_api",
-}
 # What the document means by "...": any further arguments, and a serial number.
 ELLIPSES = {", ...)": ")", '"..."': '"DMM-001"'}
 CSV = (
@@ -66,8 +61,7 @@ def outcome_of(title):
 
 def runnable(code, url):
     """An example with our names and our server in it."""
-    for theirs, ours in MODULES.items():
-        code = re.sub(rf"\b(from|import) {re.escape(theirs)}(?=[\s.])", rf"\1 {ours}", code)
+    code = re.sub(r"\b(from|import) pywats\b", r"\1 pywats_api", code)
     for said, meant in ELLIPSES.items():
         code = code.replace(said, meant)
     return code.replace("https://your-wats-server.com", url)

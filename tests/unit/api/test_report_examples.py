@@ -42,7 +42,7 @@ def example(chapter, heading):
     text = text[text.index(chapter) :]
     found = re.search(rf"^{re.escape(heading)}\s*$.*?^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert found, heading
-    code = re.sub(r"\bfrom pywats(\.[a-z_.]+)? import", "from pywats_api import", found.group(1))
+    code = re.sub(r"\bfrom pywats\b", "from pywats_api", found.group(1))
     return code.replace('"report-uuid-here"', "REPORT_ID")
 
 

@@ -1,0 +1,1 @@
+"""The path by which the documents of the WATS client import its errors."""
