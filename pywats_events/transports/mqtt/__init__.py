@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from pywats_events.transports.mqtt.config import MQTTBroker, MQTTConfig, Subscription
+from pywats_events.transports.mqtt.transport import MQTTTransport
 
-__all__ = ["MQTTBroker", "MQTTConfig", "Subscription"]
+__all__ = ["MQTTBroker", "MQTTConfig", "MQTTTransport", "Subscription"]

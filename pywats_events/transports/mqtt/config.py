@@ -129,9 +129,8 @@ class Subscription(Reading):
     Attributes:
         topic: pattern such as ``factory/{line}/{station}/result``; ``{rest...}`` as the last level stands
             for all that follows. The first subscription whose pattern matches a message reads it.
-        qos: 0: what is published while the bridge is away is lost. 1: nothing is. 2 is asked of the broker
-            as 1: we acknowledge when the journal has a message and know it again when it comes twice, which
-            is what 2 is for, with half the packets.
+        qos: 0: what is published while the bridge is away is lost. 1: nothing is, and what comes twice is
+            known again. 2 promises the same here, with twice the packets.
         retained: ``use`` reads retained messages, which the broker gives when we subscribe, as well: each
             once for its topic and content. ``ignore`` leaves them alone.
     """

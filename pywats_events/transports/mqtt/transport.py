@@ -1,0 +1,391 @@
+"""The MQTT transport: subscriptions at a broker, read through every outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import structlog
+from paho.mqtt.client import MQTTMessage
+
+from pywats_events.event import Event
+from pywats_events.journal.interface import Journal
+from pywats_events.mapping.topics import TopicPattern
+from pywats_events.message import Adapter, RawMessage, Unreadable
+from pywats_events.policies import RetryPolicy
+from pywats_events.transports.base import BaseTransport, Intake
+from pywats_events.transports.mqtt.acknowledgements import Unacknowledged
+from pywats_events.transports.mqtt.config import MQTTConfig, Subscription
+from pywats_events.transports.mqtt.connection import Connection
+from pywats_events.transports.mqtt.content import (
+    content_type_of,
+    properties_of,
+    topic_of,
+    user_properties_of,
+)
+from pywats_events.transports.mqtt.identity import IDENTITY, PACKET_ID, Recognition
+from pywats_events.transports.mqtt.recalling import last_messages
+from pywats_events.transports.mqtt.taking import Taking
+from pywats_events.transports.mqtt.tally import Tally
+from pywats_events.transports.mqtt.troubles import BrokerEnds, IntakeFailed, ReadingFailed, explain
+from pywats_events.transports.mqtt.wire import Oversized
+
+log = structlog.get_logger(__name__)
+
+#: Seconds to stay away when another client has our identity: coming back would throw that one out.
+_TAKEOVER_DELAY: Final = 300.0
+#: Brokers whose limit of unacknowledged messages we can't set have one of tens, rarely of hundreds.
+_LEAST_REACH: Final = 1000
+#: Topics whose subscription is remembered.
+_KNOWN_TOPICS: Final = 4096
+
+
+class MQTTTransport(BaseTransport):
+    """Receives the messages of its subscriptions.
+
+    A supervisor task connects, reads until the connection ends, says why, waits, and connects again, to the
+    next broker where there are several. A message of QoS 1 or 2 is acknowledged only through
+    ``RawMessage.ack``, in the order in which messages came; what is not acknowledged when a connection ends
+    is sent again by the broker over the next one. So ``RawMessage.release`` has nothing to do but to leave it
+    at that: MQTT has no way to give a single message back.
+
+    Args:
+        config: broker and subscriptions.
+        adapter: reads the messages.
+        name: identity among the transports of a bus.
+        journal: the one that the bus writes to. What was taken in last is read from it at the start, so that
+            a message that comes again after a crash is known again, however late that is.
+
+    Attributes:
+        connected: True while messages can come.
+        last_error: why they could not the last time, and what to do; None when there never was a reason.
+        tally: what was received and acknowledged so far.
+    """
+
+    def __init__(
+        self,
+        config: MQTTConfig,
+        *,
+        adapter: Adapter,
+        name: str = "mqtt",
+        journal: Journal | None = None,
+    ) -> None:
+        self.config = config
+        self.name = name
+        self.adapter = adapter
+        self.connected = False
+        self.last_error: str | None = None
+        self.tally = Tally()
+        self._journal = journal
+        self._reach = max(_LEAST_REACH, 2 * config.receive_maximum)
+        self._recognition = Recognition(window=config.duplicate_window, reach=self._reach)
+        self._patterns: list[tuple[TopicPattern, Subscription]] = [
+            (one.pattern, one) for one in config.subscriptions
+        ]
+        self._known_topics: dict[str, Subscription | None] = {}
+        self._delays = RetryPolicy(
+            initial_delay=config.reconnect_initial_delay, max_delay=config.reconnect_max_delay
+        )
+        self._supervisor: asyncio.Task[None] | None = None
+        self._taking: Taking | None = None
+        self._connection: Connection | None = None
+        self._announced: bool | None = None
+        self._brokers = config.brokers
+        self._turn = 0
+        self._failures = 0
+        self._reached_at: float | None = None
+        self._reasons: dict[int, str] = {}
+        self._hints: set[str] = set()
+        self._had_session = False
+        self._has_recalled = journal is None
+
+    @property
+    def broker(self) -> MQTTConfig:
+        """The broker in use, or to be tried next."""
+        return self._brokers[self._turn]
+
+    async def start(self, intake: Intake) -> None:
+        """Begin to connect and to read."""
+
+        async def receive(message: RawMessage, adapter: Adapter | None) -> None:
+            await intake.receive(message, adapter=adapter)
+
+        self._taking = Taking(
+            receive,
+            name=self.name,
+            most=self.config.receive_maximum,
+            delays=self._delays,
+            tally=self.tally,
+            on_change=self._steer,
+            on_fault=self._on_fault,
+        )
+        self._supervisor = asyncio.create_task(self._supervise(intake), name=f"transport {self.name}")
+
+    async def stop(self) -> None:
+        """Read no more and give up what the intake does not have. What it has can still be acknowledged."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.cancel()
+            await asyncio.wait([supervisor])
+        if self._connection is not None:
+            self._connection.hold(is_held=True)
+        if self._taking is not None:
+            await self._taking.stop()
+        self.connected = False
+
+    async def close(self) -> None:
+        """Send the last acknowledgements and leave the broker."""
+        await self.stop()
+        if self._connection is not None:
+            self._connection.publish_status("offline")
+        await self._end_connection()
+
+    # --- connections -------------------------------------------------------------------------------------
+
+    async def _supervise(self, intake: Intake) -> None:
+        while True:
+            try:
+                await self._read(intake)
+            except Exception as error:  # noqa: BLE001  # the one place: whatever ends a connection, another follows
+                await self._lost(error, intake)
+                await self._before_the_next(error)
+
+    async def _read(self, intake: Intake) -> None:
+        """Read over one connection. Raises what ended it."""
+        self._reached_at = None
+        await self._recall()
+        connection: Connection
+        connection = self._connection = Connection(
+            self.broker,
+            on_message=lambda message, payload, qos: self._arrived(connection, message, payload, qos),
+            on_oversized=lambda oversized: self._refuse(connection, oversized),
+        )
+        await connection.open()
+        self.tally.connections += 1
+        self._note_session(connection)
+        await connection.subscribe()
+        self._tell(connection.hints)
+        connection.publish_status("online")
+        await self._announce_connected(connection, intake)
+        raise await connection.ended
+
+    async def _recall(self) -> None:
+        """Remember what an earlier run of the program took in last."""
+        if self._journal is not None and not self._has_recalled:
+            self._recognition.recall(await last_messages(self._journal, self.name, limit=self._reach))
+            self._has_recalled = True
+
+    def _note_session(self, connection: Connection) -> None:
+        if connection.has_session:
+            self._had_session = True
+            return
+        self._recognition.begin_session()
+        if self._had_session and self.config.session_expiry:
+            log.warning(
+                "the broker has lost our session: what was published while we were away is lost; see whether "
+                "it keeps sessions on disk, and for how long",
+                transport=self.name,
+                broker=self.broker.broker,
+            )
+        self._had_session = True
+
+    async def _announce_connected(self, connection: Connection, intake: Intake) -> None:
+        self.connected = True
+        self._reached_at = asyncio.get_running_loop().time()
+        self._reasons.clear()
+        if not self._announced:
+            self._announced = True
+            session = "session resumed" if connection.has_session else "new session"
+            count = len(self.config.subscriptions)
+            what = f"{count} subscriptions" if count > 1 else f'"{self.config.subscriptions[0].topic}"'
+            await intake.connected(self.name, f"{what} at {self.broker.broker}, {session}")
+
+    async def _lost(self, error: Exception, intake: Intake) -> None:
+        """Say why the connection ended, in one line for each reason, and let it go."""
+        self.connected = False
+        reason = explain(error, self.broker)
+        if isinstance(error, IntakeFailed | ReadingFailed):
+            log.error("reading a message failed", transport=self.name, exc_info=error)
+        is_news = self._announced is not False
+        if not is_news and reason != self._reasons.get(self._turn):
+            # The first reason is told by the intake; this is another one, found while trying again.
+            log.warning("still not connected", transport=self.name, reason=reason)
+        self.last_error = self._reasons[self._turn] = reason
+        await self._end_connection()
+        if is_news:
+            self._announced = False
+            await intake.disconnected(self.name, reason)
+
+    async def _before_the_next(self, error: Exception) -> None:
+        """Choose the broker to try next, and wait before a round begins.
+
+        A connection has to last longer than the longest wait to be followed by a short one: two clients that
+        throw each other out, or a broker that ends each connection, are not to be answered quickly for ever.
+        """
+        if isinstance(error, BrokerEnds) and error.is_takeover:
+            self._turn = 0
+            await asyncio.sleep(_TAKEOVER_DELAY)
+            return
+        if self._reached_at is not None:
+            self._turn = 0
+            lasted = asyncio.get_running_loop().time() - self._reached_at
+            if lasted > self.config.reconnect_max_delay:
+                self._failures = 0
+        else:
+            self._turn = (self._turn + 1) % len(self._brokers)
+            if self._turn > 0:
+                return
+        self._failures += 1
+        await asyncio.sleep(self._delays.delay(self._failures))
+
+    async def _end_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if self._taking is not None:
+            self._taking.connection_ended()
+        if connection is not None:
+            await connection.close()
+
+    def _tell(self, hints: Sequence[str]) -> None:
+        """Tell each hint once, however often we connect."""
+        for hint in hints:
+            if hint not in self._hints:
+                self._hints.add(hint)
+                log.warning(hint, transport=self.name, broker=self.broker.broker)
+
+    # --- messages ----------------------------------------------------------------------------------------
+
+    def _arrived(self, connection: Connection, message: MQTTMessage, payload: bytes, qos: int) -> None:
+        """Hand a message to the intake. Called by the library, in the order of arrival."""
+        self.tally.received += 1
+        expected = connection.acknowledgements.received(message.mid, qos) if qos else None
+        topic = topic_of(message)
+        subscription = self._subscription_of(topic)
+        if message.retain and (subscription is None or subscription.retained == "ignore"):
+            self.tally.ignored += 1
+            self._settle(connection, expected)
+            return
+        properties = properties_of(message, qos=qos)
+        received_at = datetime.now(UTC)
+        properties[IDENTITY] = self._recognition.identify(
+            topic,
+            payload,
+            at=received_at,
+            packet_id=message.mid,
+            dup=bool(message.dup),
+            retained=bool(message.retain),
+            given=self._given_identity(message),
+        )
+        if subscription is not None:
+            properties["subscription"] = subscription.topic
+        self._offer(
+            connection,
+            expected,
+            RawMessage(
+                body=payload,
+                content_type=content_type_of(message.properties),
+                transport=self.name,
+                address=topic,
+                properties=properties,
+                received_at=received_at,
+                ack=partial(self._acknowledge, connection, expected),
+                release=self._release,
+            ),
+        )
+
+    def _refuse(self, connection: Connection, oversized: Oversized) -> None:
+        """Keep of a message that is too large what lets people see what it is, as a dead letter."""
+        self.tally.received += 1
+        self.tally.oversized += 1
+        log.warning("message not taken", transport=self.name, topic=oversized.topic, reason=oversized.reason)
+        expected = None
+        if oversized.qos:
+            expected = connection.acknowledgements.received(oversized.packet_id, oversized.qos)
+        received_at = datetime.now(UTC)
+        identity = self._recognition.identify(
+            oversized.topic,
+            oversized.beginning + b"%d" % oversized.size,
+            at=received_at,
+            packet_id=oversized.packet_id,
+            dup=oversized.dup,
+            retained=oversized.retain,
+        )
+        message = RawMessage(
+            body=oversized.beginning,
+            transport=self.name,
+            address=oversized.topic,
+            properties={
+                "qos": oversized.qos,
+                "retain": oversized.retain,
+                "dup": oversized.dup,
+                PACKET_ID: oversized.packet_id,
+                IDENTITY: identity,
+                "packet_bytes": oversized.size,
+            },
+            received_at=received_at,
+            ack=partial(self._acknowledge, connection, expected),
+            release=self._release,
+        )
+        reason = (
+            f'the message on "{oversized.topic}" {oversized.reason}, so it was not taken; its beginning is '
+            "kept. Send less in one message, or raise max_packet_bytes"
+        )
+        self._offer(connection, expected, message, adapter=partial(_too_large, identity, reason))
+
+    def _offer(
+        self,
+        connection: Connection,
+        expected: Unacknowledged | None,
+        message: RawMessage,
+        *,
+        adapter: Adapter | None = None,
+    ) -> None:
+        if self._taking is not None and connection is self._connection:
+            self._taking.offer(message, comes_again=expected is not None, adapter=adapter)
+
+    def _subscription_of(self, topic: str) -> Subscription | None:
+        """Give the first subscription that matches."""
+        if topic in self._known_topics:
+            return self._known_topics[topic]
+        found = next((one for pattern, one in self._patterns if pattern.match(topic) is not None), None)
+        if len(self._known_topics) >= _KNOWN_TOPICS:
+            self._known_topics.clear()
+        self._known_topics[topic] = found
+        return found
+
+    def _given_identity(self, message: MQTTMessage) -> str | None:
+        name = self.config.identity_property
+        given = user_properties_of(message.properties).get(name) if name else None
+        return given if isinstance(given, str) and given else None
+
+    async def _acknowledge(self, connection: Connection, expected: Unacknowledged | None) -> None:
+        self._settle(connection, expected)
+
+    def _settle(self, connection: Connection, expected: Unacknowledged | None) -> None:
+        if expected is None:
+            return
+        if connection.ended.done():
+            self.tally.late += 1
+        else:
+            self.tally.acknowledged += connection.acknowledgements.acknowledge(expected)
+
+    async def _release(self) -> None:
+        """Leave a message unacknowledged: the broker sends it again over the next connection."""
+        self.tally.released += 1
+
+    def _steer(self) -> None:
+        """Read on, or leave more with the broker, by how much waits for the journal."""
+        if self._connection is not None and self._taking is not None and self._supervisor is not None:
+            self._connection.hold(self._taking.is_full)
+
+    def _on_fault(self, error: Exception) -> None:
+        if self._connection is not None and not self._connection.ended.done():
+            failure = IntakeFailed(f"a message could not be taken in: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._connection.ended.set_result(failure)
+
+
+def _too_large(identity: str, reason: str, _: RawMessage) -> Sequence[Event | Unreadable]:
+    return [Unreadable(id=identity, reason=reason, error="MessageTooLarge")]

@@ -1,0 +1,155 @@
+"""What can go wrong with an MQTT broker, and what a person can do about it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Final
+
+from paho.mqtt.reasoncodes import ReasonCode
+
+from pywats_events.journal.interface import JournalError
+from pywats_events.transports.mqtt.config import MQTTBroker
+from pywats_events.transports.mqtt.wire import NotMQTT
+
+#: Reason codes of MQTT 5 (2.4); those of 3.1.1 are translated to them by the library.
+UNSUPPORTED_VERSION: Final = 0x84
+_CLIENT_ID_REFUSED: Final = 0x85
+_BAD_LOGIN: Final = 0x86
+_NOT_AUTHORISED: Final = 0x87
+_SHUTTING_DOWN: Final = 0x8B
+_TAKEN_OVER: Final = 0x8E
+_PACKET_TOO_LARGE: Final = 0x95
+
+
+class BrokerGone(Exception):  # noqa: N818  # says what happened
+    """The connection ended without a word.
+
+    Attributes:
+        was_login: it ended while we were logging in.
+    """
+
+    def __init__(self, said: str = "the connection ended", *, was_login: bool = False) -> None:
+        super().__init__(said)
+        self.was_login = was_login
+
+
+class BrokerRefuses(Exception):  # noqa: N818  # says what it does
+    """The broker does not let us in."""
+
+    def __init__(self, reason: ReasonCode) -> None:
+        super().__init__(str(reason))
+        self.code: int = reason.value
+
+
+class BrokerEnds(Exception):  # noqa: N818  # says what it does
+    """The broker ended the connection, and said why."""
+
+    def __init__(self, reason: ReasonCode | None) -> None:
+        super().__init__(str(reason) if reason is not None else "no reason given")
+        self.code: int = reason.value if reason is not None else 0
+
+    @property
+    def is_takeover(self) -> bool:
+        """Another client has come with our identity."""
+        return self.code == _TAKEN_OVER
+
+
+class SubscriptionsRefused(Exception):  # noqa: N818  # says what happened
+    """The broker lets us subscribe to nothing of what we want."""
+
+
+class IntakeFailed(Exception):  # noqa: N818  # says what happened
+    """Taking a message in failed with an error that nobody expected."""
+
+
+class ReadingFailed(Exception):  # noqa: N818  # says what happened
+    """Reading what the broker sent failed with an error that nobody expected."""
+
+
+def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR0911  # one line for each
+    """Say in one line why there is no connection, or none any more, and what to do."""
+    broker = config.broker
+    match error:
+        case BrokerEnds(is_takeover=True):
+            return (
+                f'{broker}: another client has connected as "{config.client_id}" and taken our session: give '
+                "each bridge a client_id of its own"
+            )
+        case BrokerEnds(code=code) if code == _SHUTTING_DOWN:
+            return f"{broker} shuts down"
+        case BrokerEnds(code=code) if code == _PACKET_TOO_LARGE:
+            return f"{broker} ended the connection: it takes no packets as large as ours ({error})"
+        case BrokerEnds():
+            return f"{broker} ended the connection: {error}"
+        case BrokerRefuses(code=code):
+            return _refusal(code, error, config)
+        case SubscriptionsRefused():
+            return f"{broker}: {error}: give the user the right to read these topics"
+        case NotMQTT():
+            return (
+                f"{broker}: what answers there does not speak MQTT as it should ({error}): check host, port "
+                "and tls"
+            )
+        case BrokerGone(was_login=True):
+            return (
+                f"{broker} cut the connection at the login: check that it speaks MQTT {config.protocol}"
+                + (
+                    ", and cert_file if it asks for certificates"
+                    if config.tls
+                    else ", and whether it wants TLS"
+                )
+            )
+        case BrokerGone():
+            return f"connection to {broker} lost: {error}"
+        case IntakeFailed() | ReadingFailed():
+            return f"{error}; this is a fault of the program, please report it"
+        case JournalError():
+            return f"the journal can't be read: {error}"
+    return _network(error, config)
+
+
+def _network(error: BaseException, config: MQTTBroker) -> str:  # noqa: PLR0911  # one line for each
+    broker = config.broker
+    match error:
+        case ssl.SSLCertVerificationError():
+            said = getattr(error, "verify_message", error)
+            return (
+                f"{broker}: its certificate is not trusted ({said}): "
+                "set ca_file to the certificate of its authority, and host to a name that it is made for"
+            )
+        case ssl.SSLError() if "certificate" in str(error).lower() or "unknown_ca" in str(error).lower():
+            said = getattr(error, "reason", None) or error
+            return (
+                f"{broker} refuses our certificate ({said}): set cert_file and key_file to a certificate "
+                "that the broker's authority signed and that has not expired"
+            )
+        case ssl.SSLError():
+            said = getattr(error, "reason", None) or error
+            return f"{broker}: no TLS connection ({said}): check port, ca_file, cert_file and key_file"
+        case FileNotFoundError() | PermissionError():
+            return f"{broker}: a certificate file can't be read ({error}): check ca_file, cert_file, key_file"
+        case TimeoutError():
+            return (
+                f"{broker} does not answer within {config.connect_timeout:g} s: check host, port and firewall"
+            )
+        case socket.gaierror():
+            return f'{broker}: no machine is called "{config.host}": check host'
+        case ConnectionRefusedError():
+            return f"{broker} refuses the connection: is the broker running, and is the port right?"
+        case OSError() if "Multiple exceptions" in str(error):
+            return f"{broker} can't be reached: is the broker running, and is the port right? ({error})"
+    return f"connection to {broker} lost: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def _refusal(code: int, error: BaseException, config: MQTTBroker) -> str:
+    broker = config.broker
+    if code in (_BAD_LOGIN, _NOT_AUTHORISED):
+        who = f'user "{config.username}"' if config.username else "a client without a user"
+        return f"{broker} refuses {who} ({error}): check username and password"
+    if code == UNSUPPORTED_VERSION:
+        other = '"3.1.1"' if config.protocol == "5" else '"5"'
+        return f"{broker} does not speak MQTT {config.protocol}: set protocol = {other}"
+    if code == _CLIENT_ID_REFUSED:
+        return f'{broker} does not let "{config.client_id}" in ({error}): choose another client_id'
+    return f"{broker} does not let us in: {error}"
