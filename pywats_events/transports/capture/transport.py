@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -37,9 +37,11 @@ class Fed:
 
 
 class CaptureTransport(BaseTransport):
-    """Takes messages from a capture, as they came: transport, address, properties and time of receipt too.
+    """Takes messages from a capture, and has them read as they came: time of receipt and properties too.
 
-    So their events have the ids that they had then, and a capture that is brought in twice doubles nothing.
+    So their events are those of then, with the same ids, and a capture that is brought in twice doubles
+    nothing. Only the journal notes the time of now: what waits for later messages must not be given up at
+    once because it is old.
 
     Args:
         path: the capture, packed with gzip or not.
@@ -110,7 +112,6 @@ class CaptureTransport(BaseTransport):
             await _in_thread(capture.open)
             await intake.connected(self.name, f"capture {self.path}")
             await self._bring_in(capture, intake)
-            await intake.disconnected(self.name, f"the end of {self.path}")
             ended.set_result(self._fed(is_whole=True))
         except (CaptureError, JournalError) as error:
             await intake.disconnected(self.name, str(error))
@@ -141,9 +142,17 @@ class CaptureTransport(BaseTransport):
             raise CaptureError(f"{self.path}: {damage}")
         self.skipped += 1
 
+    def _reading(self, recorded: RawMessage) -> Adapter:
+        return lambda _: self.adapter(recorded)
+
     async def _hand_over(self, due: Sequence[RawMessage], intake: Intake) -> None:
         """Give messages to the bus, so many at a time that they share its commits, in their order."""
-        taking = [asyncio.ensure_future(intake.receive(message)) for message in due]
+        taking = [
+            asyncio.ensure_future(
+                intake.receive(replace(each, received_at=datetime.now(UTC)), adapter=self._reading(each))
+            )
+            for each in due
+        ]
         try:
             await asyncio.gather(*taking)
         finally:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from brokers.recorder import Recorder as Intake
 
-from pywats_events import AsyncEventBus, Event, EventType
-from pywats_events.journal import JournalError
+from pywats_events import AsyncEventBus, BaseHandler, Event, EventType, NotReady
+from pywats_events.journal import DeliveryState, Fact, JournalError
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.message import RawMessage
 from pywats_events.transports.capture import (
@@ -68,16 +68,55 @@ class Time:
 
 
 async def test_messages_come_as_they_came(tmp_path):
-    """Address, properties, transport and time of receipt are those of then."""
+    """Address, properties and transport are those of then, and the adapter sees when they came."""
     path = await capture(tmp_path / "line.jsonl", 0, 1)
+    read: list[datetime] = []
+
+    def reading(message: RawMessage) -> list:
+        read.append(message.received_at)
+        return []
+
+    transport, bus = CaptureTransport(path, speed=math.inf, adapter=reading), AsyncEventBus()
+    bus.register_transport(transport)
+    async with bus:
+        assert await transport.ended() == Fed(messages=2, skipped=0, is_whole=True)
+    assert read == [START, START + timedelta(seconds=1)]
     intake, transport = Intake(), CaptureTransport(path, speed=math.inf)
     await transport.start(intake)
-    assert await transport.ended() == Fed(messages=2, skipped=0, is_whole=True)
-    first, second = intake.messages
+    await transport.ended()
+    first, _ = intake.messages
     assert (first.transport, first.address, first.properties) == ("line", "line/0", {"qos": 1})
-    assert (first.received_at, second.received_at) == (START, START + timedelta(seconds=1))
     assert first.content_type == "application/cloudevents+json"
-    assert [state for state, _ in intake.states] == ["connected", "disconnected"]
+    assert [state for state, _ in intake.states] == ["connected"]
+
+
+class Waits(BaseHandler):
+    """Is not ready the first time."""
+
+    event_types = (EventType.TEST_RESULT,)
+    tries = 0
+
+    async def handle(self, event: Event) -> None:  # noqa: ARG002
+        """Wait for a fact; the second try finds it."""
+        self.tries += 1
+        if self.tries == 1:
+            raise NotReady("the product is not known", facts=("product",), give_up_after=60.0)
+
+
+async def test_what_waits_for_later_messages_is_not_given_up_for_its_age(tmp_path):
+    """A capture of last year waits as the line did: from the time that it comes in."""
+    path = await capture(tmp_path / "line.jsonl", 0)
+    transport, journal = CaptureTransport(path, speed=math.inf), MemoryJournal()
+    bus = AsyncEventBus(journal=journal)
+    bus.register_transport(transport)
+    bus.subscribe(Waits())
+    async with bus:
+        await transport.ended()
+        await bus.handled("T1#e0")
+        await journal.remember([Fact("product", {}, datetime.now(UTC))])
+        assert await bus.drain()
+        stats = await journal.stats()
+    assert (stats.count(DeliveryState.DEAD), stats.count(DeliveryState.DONE)) == (0, 1)
 
 
 @pytest.mark.parametrize(("speed", "slept"), [(1.0, [2.0, 60.0]), (10.0, [0.2, 6.0]), (math.inf, [])])
