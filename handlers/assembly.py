@@ -83,7 +83,7 @@ class AssemblyHandler(BaseHandler):
         """
         self._production = api.production
         self._rules = rules
-        products = Products(rules, UnitLookup(api.report), memory.recall)
+        products = Products(rules, UnitLookup(api.report, api.production), memory.recall)
         self._units = MovedUnits(UnitContext(memory.recall), products)
 
     @property

@@ -11,7 +11,7 @@ from handlers import fact_keys as keys
 from handlers.products import Products
 from handlers.serials import Serial
 from handlers.sources import Part
-from handlers.unit_context import Known, UnitContext
+from handlers.unit_context import Known, Order, UnitContext
 from pywats_events.event import Event
 from pywats_events.payloads import UnitPlace
 
@@ -25,12 +25,12 @@ class MovedUnit:
     Attributes:
         serial: its serial number and how it was found.
         part: its product and how it was found.
-        batch: the batch that it belongs to.
+        order: the work order and batch that it belongs to.
     """
 
     serial: Serial
     part: Part
-    batch: str | None = None
+    order: Order | None = None
 
 
 class MovedUnits:
@@ -66,7 +66,7 @@ class MovedUnits:
         known = known or await self._context.of(event)
         serial = self._products.serial_of(known)
         part = await self._products.part_of(known, serial.value)
-        return MovedUnit(serial, part, known.work_order[1])
+        return MovedUnit(serial, part, known.work_order)
 
 
 def _about(event: Event, payload: dict[str, Any]) -> Event:

@@ -128,7 +128,7 @@ class ProductionHandler(BaseHandler):
         self._rules = rules
         self._memory = memory
         self._units = MovedUnits(
-            UnitContext(memory.recall), Products(rules, UnitLookup(api.report), memory.recall)
+            UnitContext(memory.recall), Products(rules, UnitLookup(api.report, api.production), memory.recall)
         )
         self._moving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._ensured: set[tuple[str, str]] = set()
@@ -197,6 +197,8 @@ class ProductionHandler(BaseHandler):
             "part_number": part.part_number,
             "sources": {"serial_number": unit.serial.how, "part_number": part.rule},
         }
+        if unit.order and unit.order.batch:
+            detail["sources"]["batch"] = unit.order.said_by
         lock = self._moving.setdefault(serial, asyncio.Lock())
         async with lock:
             key = keys.unit_moved(serial)
@@ -255,7 +257,7 @@ class ProductionHandler(BaseHandler):
                     serial_number=unit.serial.value,
                     part_number=part_number,
                     revision=revision,
-                    batch_number=unit.batch,
+                    batch_number=unit.order.batch if unit.order else None,
                     unit_phase_id=int(phase),
                 )
             ]

@@ -26,7 +26,7 @@ from handlers.sources import PartSource, default_sources
 from handlers.tool_uses import ToolBook
 from handlers.unit_context import Known, UnitContext
 from handlers.wats import DESTINATION, unfit_data, wats_failures
-from handlers.wats_units import Headers, UnitLookup
+from handlers.wats_units import Headers, KnownUnits, UnitLookup
 from pywats_api.wsjf import Report, ReportResult
 from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError
 from pywats_events.event import Event, EventType
@@ -57,6 +57,10 @@ class ReportSink(Protocol):
     @property
     def asset(self) -> Registry:
         """Assets."""
+
+    @property
+    def production(self) -> KnownUnits:
+        """Units."""
 
     @property
     def report(self) -> Reports:
@@ -109,7 +113,7 @@ class ReportHandler(BaseHandler):
         self._api = api
         self._rules = rules
         self._memory = memory
-        self._lookup = UnitLookup(api.report)
+        self._lookup = UnitLookup(api.report, api.production if rules.production.enabled else None)
         self._context = UnitContext(memory.recall)
         self._keys = NaturalKeys(memory)
         self._registrar = Registrar(api.asset, rules.assets)

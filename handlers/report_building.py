@@ -36,7 +36,7 @@ from pywats_api.wsjf import (
 from pywats_api.wsjf.values import MeasStatus
 from pywats_events.errors import PermanentError
 from pywats_events.event import Event
-from pywats_events.payloads import InspectionResultEvent, Outcome, TestResultEvent, parse
+from pywats_events.payloads import InspectionResultEvent, Outcome, Person, TestResultEvent, parse
 
 _log = structlog.get_logger(__name__)
 
@@ -140,7 +140,8 @@ def build_report(
         notes.append(f"The station's clock is {timing.ahead} ahead; start set to the time of receipt.")
     root, overruled = _root(event, payload, known, station, program, rules, notes)
     failing = _cause(root)
-    batch = known.work_order[1]
+    order = known.work_order
+    operator, told_by = _operator(payload, known, rules)
     position = payload.position
     machine = station.named(station.machine_name, event.source)
     try:
@@ -157,12 +158,12 @@ def build_report(
             start=timing.start + timedelta(milliseconds=payload.repeat),
             root=root,
             uut=UutInfo(
-                user=operator_of(payload.operator, rules.report),
+                user=operator,
                 comment=short(" ".join(notes), 5000),
                 exec_time=timing.seconds,
                 fixture_id=station.fixture,
                 test_socket_index=position if position is not None and abs(position) < _INT16 else None,
-                batch_sn=short(batch, _SERIAL_LENGTH),
+                batch_sn=short(order.batch if order else None, _SERIAL_LENGTH),
                 error_code=failing.error_code if failing else None,
                 error_message=failing.error_message if failing else None,
             ),
@@ -174,9 +175,25 @@ def build_report(
     return Built(
         report=report,
         serial=serial,
-        sources={"part_number": part.rule, "process": process_rule, "serial_number": serial.how},
+        sources={
+            "part_number": part.rule,
+            "revision": part.revision_rule or part.rule,
+            "process": process_rule,
+            "serial_number": serial.how,
+            **({"work_order": order.said_by} if order else {}),
+            **({"program": program.said_by} if program else {}),
+            **({"operator": told_by} if operator else {}),
+        },
         notes=tuple(notes),
     )
+
+
+def _operator(payload: TestResultEvent, known: Known, rules: Rules) -> tuple[str | None, str]:
+    """Give the operator that the configuration lets be known, and who told."""
+    said = operator_of(payload.operator, rules.report)
+    if said or payload.operator or known.operator is None:
+        return said, "the message"
+    return operator_of(Person.model_validate(known.operator), rules.report), "who began work at the station"
 
 
 def _assets(known: Known, station: StationRule, machine: str, rules: Rules) -> list[AssetUse]:

@@ -103,8 +103,7 @@ def _said(  # noqa: PLR0917
     overruled: str | None,
     rules: ReportRules,
 ) -> Iterator[tuple[str, str | None]]:
-    order, _ = known.work_order
-    yield "Work order", order
+    yield "Work order", known.work_order.id if known.work_order else None
     yield "Panel", serial.panel
     yield "Lane", None if known.lane is None else str(known.lane)
     recipe = next(iter(known.recipes), None)

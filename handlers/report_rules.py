@@ -58,7 +58,8 @@ class ReportRules(Rule):
     unjudged: Literal["drop", "passed"] = "drop"
     """Process data and readings that nobody gave a verdict of: no report, or one that says Passed."""
     ask_wats: bool = True
-    """Whether WATS is asked for the product of a unit that nothing else tells: its newest report counts."""
+    """Whether WATS is asked for the product of a unit that nothing else tells: the unit in its Production
+    module, where `production.enabled`, else its newest report."""
     give_up_after: float = Field(default=120.0, ge=0)
     """Seconds to wait for the message that tells the product, before the event becomes a dead letter."""
     hold_for_context: float = Field(default=0.0, ge=0, le=600)

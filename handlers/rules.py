@@ -118,9 +118,10 @@ class Rules(Rule):
     """All that the handlers are configured by.
 
     Part numbers come from the first that knows one: the recipe of the message, the recipe of the work, the
-    work order, the station's active recipe (each looked up in the station's ``recipes``, ``[[recipes]]`` or
-    ``[[work_orders]]``), the regular expressions on serial number and recipe (the station's, then the
-    common ones), the station's ``part_number``.
+    work order (each looked up in the station's ``recipes``, ``[[recipes]]`` or ``[[work_orders]]``), the
+    product that the work order was created for, the station's active recipe (looked up likewise), the regular
+    expressions on serial number and recipe (the station's, then the common ones), the station's
+    ``part_number``, the unit in WATS (``report.ask_wats``).
     """
 
     stations: tuple[StationRule, ...] = ()

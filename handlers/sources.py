@@ -43,12 +43,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A product, and the rule that gave it."""
+    """A product, and the rule that gave it; the revision may come from another one."""
 
     part_number: str
     revision: str | None
     process: int | None
     rule: str
+    revision_rule: str | None = None
 
 
 #: What a source answers: the part, or (in words) why it has none; several where it tried several.
@@ -69,6 +70,7 @@ def default_sources() -> tuple[PartSource, ...]:
         PartSource("recipe of the message", _by_said_recipe),
         PartSource("recipe of the work", lambda question: _by_known_recipe(question, "the work")),
         PartSource("work order", _by_work_order),
+        PartSource("product of the work order", _by_order_product),
         PartSource("active recipe", lambda question: _by_known_recipe(question, "the station")),
         PartSource("serial number", _by_serial),
         PartSource("recipe's name", _by_recipe_name),
@@ -157,7 +159,8 @@ def _first(rules: Iterable[RecipeRule], name: str) -> RecipeRule | None:
 
 
 def _by_work_order(question: Question) -> Answer:
-    order, _ = question.known.work_order
+    known = question.known.work_order
+    order = known.id if known else None
     if order is None:
         return ["work order (none known)"]
     hits: Iterator[WorkOrderRule] = (
@@ -166,6 +169,15 @@ def _by_work_order(question: Question) -> Answer:
     for rule in hits:
         return _part(rule, f'work order "{order}" by [[work_orders]] "{rule.work_order}"')
     return [f'work order "{order}" in [[work_orders]] (no match)']
+
+
+def _by_order_product(question: Question) -> Answer:
+    known = question.known
+    made = known.order_product
+    if made is None or known.work_order is None:
+        return []
+    how = f'product that work order "{known.work_order.id}" was created for'
+    return Part(made["part_number"], made.get("revision"), None, how)
 
 
 def _by_serial(question: Question) -> Answer:
@@ -231,9 +243,16 @@ def _helpful(known: Known) -> tuple[str, ...]:
         wanted.append(keys.work_on(known.handle, known.identifier))
     if known.lane is not None:
         wanted.append(keys.recipe(known.handle, known.lane))
+    wanted += known.keys_of_order
     return tuple(dict.fromkeys(wanted))
 
 
 def with_revision(part: Part, station: StationRule, default: str) -> Part:
     """Give the part with a revision: its own, else the station's, else the default."""
-    return replace(part, revision=part.revision or station.revision or default)
+    if part.revision:
+        return part
+    if station.revision:
+        return replace(
+            part, revision=station.revision, revision_rule=f'revision of station "{station.handle}"'
+        )
+    return replace(part, revision=default, revision_rule="report.default_revision")

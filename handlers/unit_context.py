@@ -20,6 +20,9 @@ Recall: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, Mapping[s
 #: What was learnt of a panel longer ago than this is taken for another panel's: carriers are used again.
 _VALID_FOR = timedelta(days=30)
 
+#: Who began work at a station longer ago than this is taken to have left without saying so.
+_SHIFT = timedelta(hours=12)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -54,6 +57,21 @@ class Work:
             started_at=datetime.fromisoformat(started) if started else None,
             units=tuple(fact.get("units", ())),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The work order that a unit is made for.
+
+    Attributes:
+        id: its name.
+        batch: the batch of it.
+        said_by: where that was said, for the audit.
+    """
+
+    id: str | None
+    batch: str | None
+    said_by: str
 
 
 @dataclass(frozen=True)  # no slots: its answers are found once and kept
@@ -105,17 +123,33 @@ class Known:
         return Work.of(fact) if fact else None
 
     @cached_property
-    def work_order(self) -> tuple[str | None, str | None]:
+    def work_order(self) -> Order | None:
         """Work order and batch: of the work, else of the unit or its panel, else of the active recipe."""
         work = self.work
         if work and (work.work_order or work.batch):
-            return work.work_order, work.batch
-        for key in (keys.order(identifier) for identifier in self._identifiers()):
-            fact = self._recent(key)
+            return Order(work.work_order, work.batch, "start of the work")
+        for identifier in (self.identifier, self.serial_at(self.identifier), self.panel):
+            fact = self._recent(keys.order(identifier)) if identifier else None
             if fact:
-                return fact.get("work_order"), fact.get("batch")
+                return Order(fact.get("work_order"), fact.get("batch"), f'what was told of "{identifier}"')
         fact = self._active_recipe or {}
-        return fact.get("work_order"), fact.get("batch")
+        if fact.get("work_order") or fact.get("batch"):
+            return Order(fact.get("work_order"), fact.get("batch"), "active recipe of the station")
+        return None
+
+    @cached_property
+    def order_product(self) -> Mapping[str, Any] | None:
+        """What the work order makes, as it was told when it was created or changed."""
+        return next((fact for key in self.keys_of_order if (fact := self._fact(key))), None)
+
+    @cached_property
+    def operator(self) -> Mapping[str, Any] | None:
+        """Who began work at the station last, and has not ended it before the event."""
+        fact = self._past(keys.operator(self.handle))
+        if fact is None or (self.time and self.time - datetime.fromisoformat(fact["at"]) > _SHIFT):
+            return None
+        gone = self._past(keys.operator_gone(self.handle, fact.get("id") or fact.get("login") or ""))
+        return None if gone and gone["at"] >= fact["at"] else fact
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
@@ -193,8 +227,13 @@ class Known:
         """The last message of tools that the station used on the unit in this work."""
         return self._fact(keys.tools_used(self.handle, self.transaction, self.identifier, self.position))
 
-    def _identifiers(self) -> tuple[str, ...]:
-        return tuple(identifier for identifier in (self.identifier, self.panel) if identifier)
+    @property
+    def keys_of_order(self) -> list[str]:
+        """The keys of what the work order makes: of its batch, and of it as a whole."""
+        order = self.work_order
+        if order is None or order.id is None:
+            return []
+        return [*([keys.work_order(order.id, order.batch)] if order.batch else []), keys.work_order(order.id)]
 
     @cached_property
     def _active_recipe(self) -> Mapping[str, Any] | None:
@@ -239,8 +278,10 @@ class UnitContext:
         known = Known.nothing(event)
         asked = _first_keys(known)
         known = await self._learn(known, asked)
-        more = [key for key in _second_keys(known) if key not in asked]
-        return await self._learn(known, more) if more else known
+        for further in (_second_keys, _third_keys):
+            more = [key for key in further(known) if key not in known.facts and key not in known.missing]
+            known = await self._learn(known, more) if more else known
+        return known
 
     async def _learn(self, known: Known, asked: Collection[str]) -> Known:
         found = await self._recall(asked)
@@ -264,6 +305,7 @@ def _first_keys(known: Known) -> list[str]:
         keys.panel(identifier),
         keys.order(identifier),
         keys.recipe(known.handle),
+        keys.operator(known.handle),
         keys.tools_used(known.handle, known.transaction, identifier, position),
         *_personal_keys(identifier, position, identifier),
     ]
@@ -287,7 +329,13 @@ def _second_keys(known: Known) -> list[str]:
     serial = known.serial_at(known.identifier)
     if serial:
         asked += [keys.personal(serial, None), keys.order(serial)]
-    return asked
+    if operator := known.operator:
+        asked.append(keys.operator_gone(known.handle, operator.get("id") or operator.get("login") or ""))
+    return asked + known.keys_of_order
+
+
+def _third_keys(known: Known) -> list[str]:
+    return known.keys_of_order
 
 
 def _personal_keys(identifier: str, position: int | None, serial: str) -> tuple[str, ...]:

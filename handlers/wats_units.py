@@ -12,6 +12,8 @@ from uuid import UUID
 
 from handlers.sources import Part
 from handlers.wats import wats_failures
+from pywats_api.errors import AuthorizationError, NotFoundError, ValidationError
+from pywats_api.production_records import Unit
 from pywats_api.report import ReportHeader
 
 _KEPT: Final = 10_000
@@ -44,16 +46,36 @@ class FailedReport:
     steps: dict[str, int]
 
 
-class UnitLookup:
-    """Asks WATS for the last report of a serial number; an answer is kept for a while."""
+class KnownUnits(Protocol):
+    """``api.production``, as far as look-ups go."""
 
-    def __init__(self, reports: Headers, *, clock: Callable[[], float] = time.monotonic) -> None:
+    async def get_unit(self, serial_number: str, part_number: str = "", /) -> Unit | None:
+        """A unit; raises NotFoundError, or None."""
+
+
+class UnitLookup:
+    """Asks WATS for a serial number; an answer is kept for a while.
+
+    Args:
+        reports: where the newest report of a unit is looked up.
+        units: where the unit is looked up before; None where the account has no Production module.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        reports: Headers,
+        units: KnownUnits | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._reports = reports
+        self._units = units
         self._clock = clock
         self._parts: OrderedDict[str, tuple[float, Part | None]] = OrderedDict()
 
     async def part_of(self, serial: str) -> Part | None:
-        """Give the product of a unit by its newest report; None when WATS has none.
+        """Give the product of a unit, as such or by its newest report; None when WATS has neither.
 
         Raises:
             DestinationUnavailable, TransientError, PermanentError: WATS can't be asked.
@@ -62,17 +84,31 @@ class UnitLookup:
         if self._clock() < until:
             return part
         with wats_failures():
-            found = await self._reports.query_headers(
-                odata_filter=f"serialNumber eq {_quoted(serial)}", top=1, orderby="start desc"
-            )
-        part = None
-        if found and found[0].part_number:
-            how = f"newest report of the unit in WATS ({found[0].uuid})"
-            part = Part(found[0].part_number, found[0].revision, None, how)
+            part = await self._by_unit(serial) or await self._by_report(serial)
         self._parts[serial] = (self._clock() + (_KNOWN_FOR if part else _UNKNOWN_FOR), part)
         while len(self._parts) > _KEPT:
             self._parts.popitem(last=False)
         return part
+
+    async def _by_unit(self, serial: str) -> Part | None:
+        if self._units is None:
+            return None
+        try:
+            unit = await self._units.get_unit(serial)
+        except (NotFoundError, AuthorizationError, ValidationError):
+            return None  # unknown, no module, or units of several products with this serial number
+        if unit is None or not unit.part_number:
+            return None
+        return Part(unit.part_number, unit.revision, None, "the unit in WATS (Production)")
+
+    async def _by_report(self, serial: str) -> Part | None:
+        found = await self._reports.query_headers(
+            odata_filter=f"serialNumber eq {_quoted(serial)}", top=1, orderby="start desc"
+        )
+        if not found or not found[0].part_number:
+            return None
+        how = f"newest report of the unit in WATS ({found[0].uuid})"
+        return Part(found[0].part_number, found[0].revision, None, how)
 
     async def failed_report_of(self, serial: str, before: datetime) -> FailedReport | None:
         """Give the last test report of a unit, before a time, that was no pass; raises as ``part_of``."""

@@ -477,8 +477,11 @@ async def test_every_hit_names_its_rule():
     done = await built(FAILED, WORK_STARTED, **LINE)
     assert done.sources == {
         "part_number": 'recipe "ICT-A" by [[recipes]] "ICT-A"',
+        "revision": "report.default_revision",
         "process": 'process of station "Acme.Tester.T1"',
         "serial_number": "learnt from the start of the work",
+        "program": "the message",
+        "operator": "the message",
     }
     assert rules(**LINE).station(TESTER).process == 30
 

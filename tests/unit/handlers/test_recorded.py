@@ -4,6 +4,7 @@ import pytest
 from shopfloor import ICT, NOON, a_test, event, number, result, rules, taught
 
 from handlers import ReportHandler, report_id
+from pywats_api import Product, ProductRevision, Unit
 from pywats_api.wsjf import ReportResult
 from pywats_events.errors import NotReady
 from pywats_events.event import EventType
@@ -82,8 +83,8 @@ async def test_data_of_the_machine_itself(api):
     assert isinstance(await (await handler(api)).handle(made), Dropped)
 
 
-async def test_wats_is_asked_last(api):
-    """A unit that only WATS knows gets its product from its newest report, which is said."""
+async def test_wats_is_asked_last(wats, api):
+    """A unit that only WATS knows gets its product from there, or from its newest report, which is said."""
     known, unknown = result(), result(recipe=None, event_id="e-2", time=NOON.replace(hour=13))
     made = ReportHandler(api, rules(), await taught())
     with pytest.raises(NotReady):
@@ -93,6 +94,20 @@ async def test_wats_is_asked_last(api):
     done = await made.handle(unknown)
     assert done.detail["part_number"] == "100-200"
     assert done.detail["sources"]["part_number"].startswith("newest report of the unit in WATS")
+    await api.product.bulk_save_products([Product(part_number="200-300")])
+    await api.product.bulk_save_revisions([ProductRevision(part_number="200-300", revision="F")])
+    new = [Unit(serial_number=serial, part_number="200-300", revision="F") for serial in ("SN1", "SN2")]
+    await api.production.create_units(new)
+    made = ReportHandler(api, rules(production={"enabled": True}), await taught())
+    detail = (await made.handle(result(unit_id="SN2", recipe=None, event_id="e-3"))).detail
+    assert (detail["part_number"], detail["revision"]) == ("200-300", "F")
+    assert detail["sources"]["part_number"] == "the unit in WATS (Production)"
+    assert (await made.handle(unknown)).detail[
+        "part_number"
+    ] == "100-200"  # of two products, that of the report
+    wats.knobs.reject_next(9, status=403, path="/api/Production")
+    made = ReportHandler(api, rules(production={"enabled": True}), await taught())
+    assert (await made.handle(unknown)).detail["part_number"] == "100-200"
     made = ReportHandler(api, rules(report={"ask_wats": False}), await taught())
     with pytest.raises(NotReady):
         await made.handle(unknown)

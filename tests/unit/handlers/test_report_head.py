@@ -3,7 +3,20 @@
 from datetime import timedelta, timezone
 
 import pytest
-from shopfloor import NOON, WORK, a_test, built, event, inspection, misc, result, steps, wire, work_started
+from shopfloor import (
+    ICT,
+    NOON,
+    WORK,
+    a_test,
+    built,
+    event,
+    inspection,
+    misc,
+    result,
+    steps,
+    wire,
+    work_started,
+)
 
 from handlers import report_id
 from pywats_events.errors import PermanentError
@@ -11,6 +24,38 @@ from pywats_events.event import EventType
 
 TOKYO = timezone(timedelta(hours=9))
 PERSON = {"id": "B-7", "login": "zoe", "first_name": "Zo\u00eb", "last_name": "M\u00fcller"}
+
+
+def came(person, *, hours=1):
+    payload = {"asset_id": ICT, "operator": person}
+    return event(EventType.OPERATOR_ACTIVATED, payload, time=NOON - timedelta(hours=hours))
+
+
+def went(person, *, hours=0.5):
+    payload = {"asset_id": ICT, "operator": person}
+    return event(EventType.OPERATOR_DEACTIVATED, payload, time=NOON - timedelta(hours=hours))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "expected"),
+    [
+        ([came({"id": "B-9"})], "B-9"),
+        ([came({"id": "B-9"}), went({"id": "B-9"}, hours=-1)], "B-9"),
+        ([came({"id": "B-9"}), went({"id": "B-9"})], None),
+        ([came({"id": "B-9"}), went({"id": "B-8"})], "B-9"),
+        ([went({"id": "B-9"}, hours=2), came({"id": "B-9"})], "B-9"),
+        ([came({"id": "B-9"}, hours=-1)], None),
+        ([came({"id": "B-9"}, hours=13)], None),
+    ],
+    ids=["came", "went later", "gone", "another went", "came back", "came later", "long ago"],
+)
+async def test_who_works_at_the_station(earlier, expected):
+    """Is the operator of results that name none, from coming to leaving, and said to be so."""
+    done = await built(result(), *earlier)
+    assert done.report.uut.user == expected
+    assert done.sources.get("operator") == ("who began work at the station" if expected else None)
+    named = await built(result(operator=PERSON), *earlier)
+    assert (named.report.uut.user, named.sources["operator"]) == ("B-7", "the message")
 
 
 def at(seconds):

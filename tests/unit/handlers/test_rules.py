@@ -69,6 +69,60 @@ async def test_first_hit_wins(said, changed, expected):
     assert rule
 
 
+MES = event(
+    EventType.WORK_ORDER_CREATED,
+    {"order": {"id": "WO-1-7"}, "part_number": "BY-MES", "part_revision": "M"},
+    source="MES",
+    time=NOON.replace(hour=7),
+)
+
+
+async def test_what_a_work_order_was_created_for():
+    """Its product counts where no table says otherwise, and before what the station has active."""
+    made = result(transaction_id=WORK)
+    changed = {"recipes": [{**RECIPE, "recipe": "BRD-H"}]}
+    part_number, revision, rule = await source_of(made, MES, ACTIVATED, STARTED, **changed)
+    assert (part_number, revision) == ("BY-MES", "M")
+    assert rule == 'product that work order "WO-1-7" was created for'
+    assert (await source_of(made, MES, STARTED, work_orders=[ORDER]))[0] == "BY-ORDER"
+
+
+async def test_the_order_may_be_told_of_the_unit_or_of_its_panel():
+    """However it became known which order the unit belongs to, and in whichever batch."""
+    whole = {"order": {"id": "WO-1-7", "batch": "B1"}, "part_number": "OF-BATCH"}
+    batch = event(EventType.WORK_ORDER_CREATED, whole, source="MES")
+    order = {"id": "WO-1-7", "batch": "B1"}
+    units = [{"unit_id": "SN1", "position": 1}, {"unit_id": "SN2", "position": 2}]
+    placed = event(EventType.UNIT_INITIALIZED, {"panel_id": "PANEL", "units": units, "work_order": order})
+    for made in (result(), result(unit_id="PANEL", position=2, siblings=2)):
+        assert (await source_of(made, MES, batch, placed))[0] == "OF-BATCH"
+
+
+async def test_an_order_that_is_told_later():
+    """The report waits for it."""
+    with pytest.raises(NotReady) as caught:
+        await source_of(result(transaction_id=WORK), STARTED)
+    assert keys.work_order("WO-1-7") in caught.value.facts
+
+
+async def test_every_value_remembers_where_it_came_from():
+    """Part number and revision, process, serial number, work order and batch, program and operator."""
+    done = await built(
+        result(transaction_id=WORK),
+        STARTED,
+        stations=[station(revision="S")],
+        recipes=[{"recipe": "BRD-A", "part_number": "X"}],
+    )
+    assert done.sources == {
+        "part_number": 'recipe "BRD-A" by [[recipes]] "BRD-A"',
+        "revision": f'revision of station "{ICT}"',
+        "process": f'process of station "{ICT}"',
+        "serial_number": "identifier of a single unit",
+        "work_order": "start of the work",
+        "program": "the message",
+    }
+
+
 async def test_revision_comes_with_the_part():
     """A revision is the product's: its rule's, else the station's, else the placeholder."""
     serial = {"serial_regexes": [r"^(?P<pn>PN\d\d)(?P<rev>[A-Z])"], "stations": [station()]}
