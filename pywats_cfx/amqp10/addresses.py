@@ -51,6 +51,10 @@ class Product:
             return f"/amq/queue/{_without_slash(config.queue)}"
         return config.queue
 
+    def makes_queue(self, source: str) -> bool:
+        """True for an address at which each link that reads gets a new queue; RabbitMQ 3 keeps them all."""
+        return self.is_rabbitmq and source.startswith(("/exchange/", "/topic/"))
+
     def target(self, config: AMQPConfig, subject: str) -> str | None:
         """Give the address to publish to; None where the configuration names neither address nor exchange.
 

@@ -6,9 +6,10 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Any, Final, Self
+from uuid import uuid4
 
+from proton import Endpoint, Session, Terminus, symbol
 from proton import Link as ProtonLink
-from proton import Session, Terminus, symbol
 
 from pywats_cfx.amqp10.engine import Engine, EngineHandler, remote_error
 from pywats_cfx.amqp10.errors import Amqp10Error, ConnectionLost, RemoteError
@@ -104,6 +105,7 @@ class Connection(EngineHandler):
         durable: bool = False,
         copies: bool = False,
         max_bytes: int = MAX_MESSAGE_BYTES,
+        beside: Link | None = None,
     ) -> Receiver:
         """Attach a link that receives; messages come when its window is opened.
 
@@ -117,12 +119,13 @@ class Connection(EngineHandler):
             copies: ask for copies, which leave the messages to others; ``Receiver.gives_copies`` tells
                 whether the other side grants it.
             max_bytes: the largest message that is taken.
+            beside: a link whose session this one shares. Default: a session of its own.
 
         Raises:
             RemoteError: the other side refuses the link; its words say why.
             ConnectionLost: the connection ended meanwhile.
         """
-        session = self._session()
+        session = self._session() if beside is None else beside.session
         link = session.receiver(name or address)
         link.source.address = address
         if durable:
@@ -139,8 +142,39 @@ class Connection(EngineHandler):
             max_bytes=max_bytes,
             on_too_large=on_too_large,
         )
-        await self._attach(session, link, receiver)
+        await self._attach(link, receiver)
         return receiver
+
+    async def look(self, address: str, *, durable: bool = False, beside: Link | None = None) -> None:
+        """Attach a link that takes no message, and detach it. The other side must answer both.
+
+        Args:
+            address: where messages would come from.
+            durable: as for ``receiver``.
+            beside: a link whose session is asked. Default: a session of its own.
+
+        Raises:
+            RemoteError: nothing can be read from there.
+            ConnectionLost: the connection ended meanwhile.
+        """
+        receiver = await self.receiver(
+            address,
+            on_transfer=_leave,
+            name=f"{address} look {uuid4().hex[:8]}",
+            durable=durable,
+            beside=beside,
+        )
+        await receiver.detach()
+        reason = receiver.ended.result()
+        if self.ended.done():
+            raise _as_error(reason)
+        session = receiver.session
+        receiver.forget()
+        if beside is None:
+            session.close()
+            self._engine.wake()
+        if isinstance(reason, RemoteError) and reason.condition:
+            raise reason
 
     async def sender(self, address: str | None, *, name: str | None = None, settled: bool = False) -> Sender:
         """Attach a link that sends.
@@ -160,7 +194,7 @@ class Connection(EngineHandler):
             link.target.address = address
         link.snd_settle_mode = ProtonLink.SND_SETTLED if settled else ProtonLink.SND_UNSETTLED
         sender = Sender(self._engine, link, address)
-        await self._attach(session, link, sender)
+        await self._attach(link, sender)
         return sender
 
     async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # how long to be polite
@@ -173,20 +207,23 @@ class Connection(EngineHandler):
         await asyncio.wait([self._engine.closed])
 
     def _session(self) -> Session:
-        """A session for one link: RabbitMQ ends the whole session for an error of one link."""
+        """A new session, for one link: RabbitMQ ends the whole session for an error of one link."""
         if self.ended.done():
             raise _as_error(self.ended.result())
         session = self._engine.connection.session()
         session.open()
         return session
 
-    async def _attach(self, session: Session, link: ProtonLink, ours: Link) -> None:
-        session.link = ours
+    async def _attach(self, link: ProtonLink, ours: Link) -> None:
         link.peer = ours
         self._links.append(ours)
         link.open()
         self._engine.wake()
-        await ours.opened
+        try:
+            await ours.opened
+        except RemoteError:
+            ours.forget()
+            raise
 
     # what proton tells
 
@@ -198,10 +235,13 @@ class Connection(EngineHandler):
             self.opened.set_result(None)
 
     def on_session_remote_close(self, event: Any) -> None:
-        """Take note that a session ended; its link is gone with it."""
-        self._end_link(
-            getattr(event.session, "link", None), remote_error("session", event.session.remote_condition)
-        )
+        """Take note that a session ended; its links are gone with it."""
+        if event.session.state & Endpoint.LOCAL_CLOSED:  # we ended it, with nothing left in it
+            event.session.free()
+            return
+        reason = remote_error("session", event.session.remote_condition)
+        for link in [one for one in self._links if one.session == event.session]:
+            self._end_link(link, reason)
         event.session.close()
 
     def on_link_remote_open(self, event: Any) -> None:
@@ -248,6 +288,10 @@ class Connection(EngineHandler):
             link.on_ended(reason)
             if link in self._links:
                 self._links.remove(link)
+
+
+def _leave(_: Transfer) -> None:
+    """Leave a message as it is: it is not settled, so it goes back."""
 
 
 def _as_error(reason: Exception) -> Amqp10Error:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
-from proton import Condition, Delivery, Terminus
+from proton import Condition, Delivery, Session, Terminus
 from proton import Receiver as ProtonReceiver
 from proton import Sender as ProtonSender
 
@@ -70,6 +70,11 @@ class Link:
         # who only looks at one of the two must not be told of the other by the garbage collector
         self.opened.add_done_callback(lambda done: done.cancelled() or done.exception())
 
+    @property
+    def session(self) -> Session:
+        """The session that it is in."""
+        return cast("Session", self._link.session)
+
     def on_opened(self) -> None:
         """Take note that the other side has attached the link."""
         if not self.opened.done():
@@ -97,12 +102,17 @@ class Link:
             self._engine.wake()
             self.on_ended(ConnectionLost("closed by us"))
 
-    async def detach(self, timeout: float) -> None:  # noqa: ASYNC109  # how long to be polite
+    async def detach(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # how long to be polite
         """Detach, and wait until the other side has answered: it has seen all that was said before."""
         if not self.ended.done():
             self._link.close()
             self._engine.wake()
             await asyncio.wait([self.ended], timeout=timeout)
+
+    def forget(self) -> None:
+        """Give back the memory of a link that has ended while its connection goes on."""
+        self._link.peer = None  # the two hold each other, which Python can't see
+        self._link.free()
 
 
 class Receiver(Link):

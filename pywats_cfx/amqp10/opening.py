@@ -40,7 +40,7 @@ async def _open(config: AMQPConfig, *, container: str) -> Connection:
         container=container,
         hostname=_hostname(config),
         tls=await tls_context(config),
-        idle_timeout=float(config.heartbeat),
+        idle_timeout=_idle_timeout(config),
         timeout=config.connect_timeout,
     )
 
@@ -52,6 +52,11 @@ def _login(config: AMQPConfig) -> ClientLogin:
         case "EXTERNAL":
             return ClientLogin(external=True)
     return ClientLogin()
+
+
+def _idle_timeout(config: AMQPConfig) -> float:
+    """Proton asks for a sign of life in half of the time, and RabbitMQ gives none for less than a second."""
+    return max(float(config.heartbeat), 2.0) if config.heartbeat else 0.0
 
 
 def _hostname(config: AMQPConfig) -> str:

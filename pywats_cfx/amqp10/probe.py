@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 from pywats_cfx.amqp.troubles import BrokerUnfit
 from pywats_cfx.amqp10.addresses import Product
 from pywats_cfx.amqp10.connection import Connection
-from pywats_cfx.amqp10.errors import Amqp10Error, RemoteError
-from pywats_cfx.amqp10.links import Transfer
+from pywats_cfx.amqp10.errors import Amqp10Error
 from pywats_cfx.amqp10.opening import open_broker
 from pywats_cfx.amqp10.preparing import cannot_prepare, nothing_to_prepare
 from pywats_cfx.amqp10.troubles import explain
@@ -39,10 +39,10 @@ async def probe(config: AMQPConfig) -> str:
 async def _look(connection: Connection, config: AMQPConfig) -> str:
     product = Product.of(connection.properties)
     if config.address is not None:
-        await _attach(connection, config.address)
+        await _look_for(connection, config.address, config)
         return f'address "{config.address}" can be read'
     if not product.is_rabbitmq:
-        await _attach(connection, product.source(config))
+        await _look_for(connection, product.source(config), config)
         hint = f"; {nothing_to_prepare(config)}" if config.declare_queue else ""
         return f'queue "{config.queue}" can be read{hint}'
     return await _look_at_rabbitmq(connection, product, config)
@@ -58,22 +58,12 @@ async def _look_at_rabbitmq(connection: Connection, product: Product, config: AM
         said = await probe091(config)
         if "will be created" in said.partition(",")[0]:
             return said
-        await _attach(connection, product.source(config))
+        await _look_for(connection, product.source(config), config)
         return said
-    await _attach(connection, product.source(config))
+    await _look_for(connection, product.source(config), config)
     return f'queue "{config.queue}" can be read; {reason}'
 
 
-async def _attach(connection: Connection, address: str) -> None:
-    receiver = await connection.receiver(address, on_transfer=_take_nothing, durable=True)
-    await receiver.detach(_GOODBYE_SECONDS)
-    if (
-        receiver.ended.done()
-        and isinstance(reason := receiver.ended.result(), RemoteError)
-        and reason.condition
-    ):
-        raise reason
-
-
-def _take_nothing(_: Transfer) -> None:
-    """Leave it: it is not settled, so it goes back."""
+async def _look_for(connection: Connection, address: str, config: AMQPConfig) -> None:
+    async with asyncio.timeout(config.connect_timeout):
+        await connection.look(address, durable=True)

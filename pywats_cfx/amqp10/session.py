@@ -22,6 +22,7 @@ from pywats_cfx.amqp10.opening import open_broker
 from pywats_cfx.amqp10.preparing import nothing_to_prepare, prepare
 from pywats_cfx.amqp10.publisher import Publisher
 from pywats_cfx.amqp10.troubles import explain, is_acknowledgement_timeout
+from pywats_cfx.amqp10.watching import BrokerDeaf, LinkDead, Watch
 from pywats_cfx.config import AMQPConfig
 from pywats_cfx.envelope import CFXEnvelope
 from pywats_events.journal import JournalError
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 #: What the broker may take to answer while we leave.
 _PATIENCE_SECONDS: Final = 5.0
+#: A broker that is connected gets so many times longer to answer than one that we connect to.
+_DEAF_AFTER: Final = 6
 
 
 class Session10(Session):
@@ -49,6 +52,7 @@ class Session10(Session):
         self._connection: Connection | None = None
         self._receiver: Receiver | None = None
         self._publisher: Publisher | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._product = Product()
         self._source = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,9 +114,12 @@ class Session10(Session):
 
     async def close(self) -> None:
         """Send what is settled, and leave. Unsettled messages go back to the queue by that."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
         await self.pause()
         self._end(BrokerGone("closed by us"))
-        if self._receiver is not None:
+        if self._receiver is not None and not isinstance(self.ended.result(), LinkDead | BrokerDeaf):
             self._tally.released += self._receiver.release_all()
             # Its answer says that the broker has seen every outcome before it.
             await self._receiver.detach(_PATIENCE_SECONDS)
@@ -151,7 +158,23 @@ class Session10(Session):
                     durable=self._config.durable,
                 )
             self._receiver.ended.add_done_callback(lambda done: self._end(done.result()))
+            if self._config.heartbeat and not self._product.makes_queue(self._source):
+                watch = Watch(
+                    self._connection,
+                    self._receiver,
+                    address=self._source,
+                    durable=self._config.durable,
+                    heard=lambda: self.received,
+                    quiet=self._config.heartbeat,
+                    deaf_after=_DEAF_AFTER * self._config.connect_timeout,
+                )
+                self._watching = asyncio.create_task(
+                    self._watch(watch), name=f"{self._name} watches its link"
+                )
         return self._receiver
+
+    async def _watch(self, watch: Watch) -> None:
+        self._end(await watch.until_dead())
 
     def _on_transfer(self, transfer: Transfer) -> None:
         """Take one message in, as a task; the tasks of all begin in the order of arrival."""

@@ -14,6 +14,7 @@ from pywats_cfx.amqp.troubles import (
 )
 from pywats_cfx.amqp10 import ProtonMissing
 from pywats_cfx.amqp10.errors import LoginRefused, NotAmqp10, ProtocolError, RemoteError
+from pywats_cfx.amqp10.watching import BrokerDeaf, LinkDead
 from pywats_cfx.config import AMQPConfig
 
 #: RabbitMQ 3 describes its internal errors by pages of its own state.
@@ -34,7 +35,7 @@ def is_acknowledgement_timeout(error: BaseException) -> bool:
     )
 
 
-def explain(error: BaseException, config: AMQPConfig) -> str:
+def explain(error: BaseException, config: AMQPConfig) -> str:  # noqa: PLR0911  # an answer for each
     """Say in one line what happened and what to do. Names the broker, never the password."""
     match error:
         case LoginRefused():
@@ -45,10 +46,21 @@ def explain(error: BaseException, config: AMQPConfig) -> str:
             return _remote(error, config)
         case ProtocolError():
             return _protocol(error, config)
+        case LinkDead():
+            return (
+                f"{config.broker} does not answer on our link any more, only elsewhere: "
+                f"{_read_from(config)} was deleted or moved, or what served us there died"
+            )
+        case BrokerDeaf():
+            return f"{config.broker} gives signs of life and answers nothing ({error}): is it overloaded?"
         case NotPrepared() | ProtonMissing():
             return str(error)
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     return explain_connection(cause, config) or lost(cause, config)
+
+
+def _read_from(config: AMQPConfig) -> str:
+    return f'queue "{config.queue}"' if config.address is None else f'address "{config.address}"'
 
 
 def _login(error: LoginRefused, config: AMQPConfig) -> str:

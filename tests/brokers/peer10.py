@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,8 +17,9 @@ class FakePeer(EngineHandler):
     """One connection to us: opens, begins and attaches whatever the client does.
 
     Attributes:
-        attached: done when a link is attached.
-        product: what it says that it is.
+        attached: done when the first link is attached.
+        sessions: how many were begun.
+        detached: how many links were detached by the client.
     """
 
     def __init__(self, product: str, queues: frozenset[str]) -> None:
@@ -26,8 +27,13 @@ class FakePeer(EngineHandler):
         self.engine.connection.container = "peer"
         self.engine.connection.properties = {"product": product}
         self.attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sessions = 0
+        self.detached = 0
         self._queues = queues
         self._link: Any = None
+        self._dead: Any = None
+        self._held: list[Callable[[], None]] | None = None
+        self._changed = asyncio.Event()
 
     def on_connection_remote_open(self, event: Any) -> None:
         """Open as well."""
@@ -35,11 +41,18 @@ class FakePeer(EngineHandler):
 
     def on_session_remote_open(self, event: Any) -> None:
         """Begin as well."""
-        event.session.open()
+        session = event.session
+        self._note(sessions=1)
+        self._answer(session.open)
 
     def on_link_remote_open(self, event: Any) -> None:
         """Attach as well, unless nobody knows the address."""
-        link = self._link = event.link
+        link = event.link
+        if link.session != self._dead:
+            self._answer(lambda: self._attach(link))
+
+    def _attach(self, link: Any) -> None:
+        self._link = self._link or link
         address = link.remote_source.address
         link.source.copy(link.remote_source)
         link.target.copy(link.remote_target)
@@ -52,7 +65,14 @@ class FakePeer(EngineHandler):
 
     def on_link_remote_close(self, event: Any) -> None:
         """Detach as well."""
-        event.link.close()
+        link = event.link
+        if link.session != self._dead:
+            self._note(detached=1)
+            self._answer(link.close)
+
+    def on_session_remote_close(self, event: Any) -> None:
+        """End as well."""
+        event.session.close()
 
     def on_connection_remote_close(self, event: Any) -> None:
         """Close as well."""
@@ -63,6 +83,50 @@ class FakePeer(EngineHandler):
         self._link.condition = Condition(condition, description)
         self._link.close()
         self.engine.wake()
+
+    def deliver(self, encoded: bytes) -> None:
+        """Send a message over the first link."""
+        self._link.delivery("1")
+        self._link.stream(encoded)
+        self._link.advance()
+        self.engine.wake()
+
+    def forget_queues(self) -> None:
+        """Know no queue any more, and say so to those only who ask."""
+        self._queues = frozenset()
+
+    def let_session_die(self) -> None:
+        """Answer nothing any more in the session of the first link."""
+        self._dead = self._link.session
+
+    def hold(self) -> None:
+        """Leave what is asked unanswered, all over the connection. Signs of life go on."""
+        self._held = []
+
+    def go_on(self) -> None:
+        """Answer what was left unanswered."""
+        held, self._held = self._held or [], None
+        for answer in held:
+            answer()
+        self.engine.wake()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something holds; it is looked at whenever a session begins or a link is detached."""
+        async with asyncio.timeout(30):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _note(self, *, sessions: int = 0, detached: int = 0) -> None:
+        self.sessions += sessions
+        self.detached += detached
+        self._changed.set()
+
+    def _answer(self, answer: Callable[[], None]) -> None:
+        if self._held is None:
+            answer()
+        else:
+            self._held.append(answer)
 
     def fall_silent(self) -> None:
         """Stay connected, and send nothing any more, not even signs of life."""

@@ -247,13 +247,17 @@ async def test_trouble_says_what_to_do(
 
 
 async def test_deleted_queue_is_made_again(config: AMQPConfig, machine: Machine):
-    """A consumer that the broker ended comes back, with queue and bindings."""
+    """A consumer that the broker ended comes back, with queue and bindings.
+
+    The AMQP 1.0 of RabbitMQ 3 says nothing: mostly it cuts the connection; in the midst of an answer about
+    credit, as here, it may leave it as it is.
+    """
     intake = Recorder()
-    async with running(config, intake):
+    async with running(config.model_copy(update={"heartbeat": 1}), intake):
         await intake.until_connected()
         await machine.channel.queue_delete(config.queue)
         reason = await intake.until_disconnected()
-        if config.protocol == "0-9-1":  # the AMQP 1.0 of RabbitMQ 3 crashes instead, and says nothing
+        if config.protocol == "0-9-1":
             assert "was deleted or moved" in reason
         await intake.until_connected(times=2)
         await machine.publish(config.exchange, b"after")
