@@ -23,8 +23,9 @@ from pywats_events.sparkplug.writing import rebirth_request
 
 log = structlog.get_logger(__name__)
 
-#: Messages that wait for births at a time; what comes beyond is not held back.
-MAX_WAITING: Final = 1000
+#: Messages that wait for births at a time; what comes beyond is not held back. A transport stops reading when
+#: some hundreds are not taken in, and would not see the birth.
+MAX_WAITING: Final = 200
 _SEQ: Final = 256
 
 #: Sends a command: topic and payload. It must return at once.

@@ -177,9 +177,7 @@ class _Reader:
             return alias, None
         whole = prefix + (name or "")
         if len(whole) > MAX_NAME:
-            raise SparkplugError(
-                f"payload: a metric's name of {len(whole)} characters; {MAX_NAME} are the most"
-            )
+            raise SparkplugError(f"payload: a metric's name is longer than {MAX_NAME} characters")
         if alias is not None and anchor is None:
             self.aliases[alias] = whole
         return anchor, whole
@@ -187,6 +185,8 @@ class _Reader:
     def _metric(self, given: Any, value: str | None, anchor: int | None, name: str | None) -> Metric:
         index = self._count
         self._count += 1
+        if self._count > MAX_METRICS:
+            raise SparkplugError(f"payload: more than {MAX_METRICS} metrics")
         quality, unit = _properties(given.properties) if given.HasField("properties") else (None, None)
         return Metric(
             index=index,

@@ -9,6 +9,7 @@ from typing import Final, Self
 from pywats_events.sparkplug.errors import SparkplugError
 
 NAMESPACE: Final = "spBv1.0"
+_OF_HOST: Final = 3
 _WITH_NODE: Final = 4
 _WITH_DEVICE: Final = 5
 
@@ -73,7 +74,7 @@ class SparkplugTopic:
         parts = topic.split("/")
         if parts[0] != NAMESPACE or "" in parts:
             raise SparkplugError(f'topic "{topic}": not "{NAMESPACE}/GROUP/KIND/NODE[/DEVICE]"')
-        if parts[1:2] == [MessageKind.STATE] and len(parts) < _WITH_NODE:
+        if parts[1:2] == [MessageKind.STATE] and len(parts) == _OF_HOST:
             return cls(MessageKind.STATE, "", parts[-1])
         try:
             kind = MessageKind(parts[2])
