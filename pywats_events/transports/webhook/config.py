@@ -122,6 +122,8 @@ class HookConfig(Reading):
                 "say how callers prove who they are: secret_file or secret (they sign), token_file or token "
                 '(they show it), auth = "certificate", or auth = "none" to let anybody in'
             )
+        if self.secret and self.token:
+            raise ValueError("secret and token are given: callers either sign or show; give one of them")
         if self.secret and self.authentication not in ("standard", "hmac"):
             raise ValueError(f'secret is given, but with auth = "{self.authentication}" nobody signs')
         if self.token and self.authentication != "bearer":
