@@ -27,10 +27,18 @@ log = structlog.get_logger(__name__)
 #: some hundreds are not taken in, and would not see the birth.
 MAX_WAITING: Final = 200
 _SEQ: Final = 256
+_UNBORN: Final[dict[str, Any]] = {"unborn": True}
 
 #: Sends a command: topic and payload. It must return at once.
 Send: TypeAlias = Callable[[str, bytes], None]
 _Said: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    payload: Payload
+    received_at: datetime
+    said: asyncio.Future[_Said]
 
 
 @dataclass(slots=True, eq=False)
@@ -38,18 +46,21 @@ class _Door:
     """Messages of one node or device that wait for its birth.
 
     Attributes:
-        waiting: one future for each, oldest first.
+        waiting: oldest first.
         passing: those that wait no more and are not through yet. Others go behind them.
     """
 
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    waiting: list[_Waiter] = field(default_factory=list)
     passing: int = 0
 
-    def open(self) -> None:
-        """Let go on who waits, in order."""
-        for future in self.waiting:
-            if not future.done():
-                future.set_result(None)
+    def open(self, words_of: Callable[[_Waiter], _Said | None] | None = None) -> None:
+        """Let go on who waits, in order, with what is known of them now or with nothing.
+
+        It is settled here and now: the next death or birth may come before they run.
+        """
+        for waiter in self.waiting:
+            if not waiter.said.done():
+                waiter.said.set_result((words_of and words_of(waiter)) or _UNBORN)
                 self.passing += 1
         self.waiting.clear()
 
@@ -116,8 +127,7 @@ class SparkplugHost:
             return  # the adapter finds the same, and says it
         key = (topic.of_node, topic.device)
         if said is None:
-            await self._wait(self._doors[key])
-            said = self._births.words_for(topic, payload, message.received_at) or {"unborn": True}
+            said = await self._wait(self._doors[key], payload, message.received_at)
         elif key in self._doors:
             await self._go_behind(self._doors[key])
         if key in self._doors and self._doors[key].is_idle:
@@ -227,7 +237,7 @@ class SparkplugHost:
         is_answer_due = asked is not None and self._clock() - asked < self._settings.rebirth_patience
         if self._can_ask and is_answer_due and self._waiting < MAX_WAITING:
             return None
-        return {"unborn": True}
+        return _UNBORN
 
     def _follow(self, topic: SparkplugTopic, node: Node, payload: Payload, *, repeated: bool) -> None:
         """See whether messages are missing before this one."""
@@ -261,22 +271,22 @@ class SparkplugHost:
     def _open(self, topic: SparkplugTopic) -> None:
         door = self._doors.get((topic.of_node, topic.device))
         if door is not None:
-            door.open()
+            door.open(lambda one: self._births.words_for(topic, one.payload, one.received_at))
 
-    async def _wait(self, door: _Door) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        door.waiting.append(future)
+    async def _wait(self, door: _Door, payload: Payload, received_at: datetime) -> _Said:
+        waiter = _Waiter(payload, received_at, asyncio.get_running_loop().create_future())
+        door.waiting.append(waiter)
         self._waiting += 1
         try:
             async with asyncio.timeout(self._settings.rebirth_patience):
-                await future
+                return await waiter.said
         except TimeoutError:
-            pass  # it goes on without, and the adapter says what it lacks
+            return _UNBORN  # the adapter says what it lacks
         finally:
             self._waiting -= 1
-            if future in door.waiting:
-                door.waiting.remove(future)
-            if not future.cancelled():
+            if waiter in door.waiting:
+                door.waiting.remove(waiter)
+            if not waiter.said.cancelled():
                 door.passing -= 1
 
     async def _go_behind(self, door: _Door) -> None:
