@@ -97,16 +97,19 @@ class LocalWATS:
         """Start, and return when requests are taken."""
         if self._task is not None:
             return
-        listener = _listen(self._port)
-        self._port = listener.getsockname()[1]
-        self.knobs.open()
         app = create_app(self._db, token=self._token, knobs=self.knobs, **self._account)
         self._state = app.state.wats
+        listener = _listen(self._port)
         try:
             await self._state.open()
         except sqlite3.Error as error:
             listener.close()
             raise RuntimeError(f"cannot open the database {self._db}: {error}") from error
+        except BaseException:
+            listener.close()
+            raise
+        self._port = listener.getsockname()[1]
+        self.knobs.open()
         # Its lifespan is led from here: uvicorn ends the whole process where one fails.
         self._server = _Server(_config(app, lifespan="off", timeout_graceful_shutdown=2))
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="local-wats")

@@ -1,6 +1,7 @@
 """The local server's own surface: knobs, records of what came, pages, command line."""
 
 import asyncio
+import gc
 
 import httpx
 import pytest
@@ -17,6 +18,16 @@ async def http(server):
     headers = {"Authorization": f"Basic {TOKEN}"}
     async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
         yield client
+
+
+async def test_an_account_that_makes_no_sense(tmp_path):
+    """A server that can't be made leaves no socket open."""
+    server = LocalWATS(tmp_path / "wats.sqlite", processes=[{"no": "code"}])
+    with pytest.raises(KeyError):
+        await server.start()
+    gc.collect()  # a socket that nobody closed would warn, which is an error here
+    with pytest.raises(RuntimeError, match="no address"):
+        _ = server.url
 
 
 async def test_knobs_turn_over_http(server, http):
