@@ -36,9 +36,9 @@ class Identity:
             count = self._given[made] = self._given.get(made, -1) + 1
             # of events that one message gives one id, all but the first would be lost as repeats
             return f"{made}/{count}" if count else made
-        identity = _property(self._raw, id_property) if id_property else None
-        identity = identity or text_property(self._raw, "identity")
-        made = _limited(f"{self._raw.address}#{identity}") if identity else digest_of(self._raw, window)
+        mark = _property(self._raw, id_property) if id_property else None
+        identity = f"{self._raw.address}#{mark}" if mark else text_property(self._raw, "identity")
+        made = _limited(identity) if identity else digest_of(self._raw, window)
         return f"{made}/{self._count}" if self._several else made
 
 
@@ -66,14 +66,10 @@ def _limited(text: str) -> str:
 
 
 def digest_of(raw: RawMessage, window: float | None) -> str:
-    """Give the hash of address and body, and of the span of time where it counts.
-
-    A retained message comes again with each connection, however late; so time does not count for it.
-    """
+    """Give the hash of address and body, and of the span of time where it counts."""
     digest = hashlib.sha256(raw.address.encode(errors="surrogatepass"))
     digest.update(b"\0")
     digest.update(raw.body)
-    is_kept = raw.properties.get("retain") or raw.properties.get("retained")
-    if window is not None and not is_kept:
+    if window is not None:
         digest.update(f"\0{math.floor(raw.received_at.timestamp() / window)}/{window:g}".encode())
     return digest.hexdigest()[:32]

@@ -60,7 +60,7 @@ class Reading(BaseModel):
         id: what tells a message from all others of this source.
         id_property: name of the broker's or server's property that does so.
         repeat_window: seconds after which a message that says the same as one before is another one, where
-            neither an id nor its time tells. Without it: never.
+            neither an id, its time nor the transport tells. Without it: never.
         time: when it happened; when it came where this is left out.
         each: expression for the items of a message that makes several events.
         item: what an item is called in the expressions (``as``).
