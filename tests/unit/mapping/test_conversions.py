@@ -112,7 +112,10 @@ def test_zones_that_are_none_are_refused_at_load(name):
         zone_of(name)
 
 
-@given(st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)), st.integers(-12, 14))
+@given(
+    st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)),  # noqa: DTZ001  # hypothesis wants naive bounds
+    st.integers(-12, 14),
+)
 def test_a_written_time_is_read_back(moment, hours):
     """ISO 8601 of any zone."""
     zone = zone_of(f"{'-' if hours < 0 else '+'}{abs(hours):02}:00")
