@@ -38,6 +38,7 @@ from pywats_cfx.endpoint.presence import without_own
 from pywats_events.event import Event
 from pywats_events.journal import DeliveryState, JournalError, Query
 from pywats_events.journal.sqlite_beside import is_in_use
+from pywats_events.mapping import Reading, TopicPattern, adapter_of
 from pywats_events.message import Adapter, RawMessage, Unreadable
 from pywats_events.transports.capture import (
     CaptureError,
@@ -48,6 +49,7 @@ from pywats_events.transports.capture import (
     survey,
 )
 from pywats_events.transports.capture.reading import CaptureFile
+from pywats_events.transports.webhook.reading import HookAdapter
 
 _SPEED: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)x?")
 _LOOK_EVERY: Final = 0.2
@@ -60,10 +62,33 @@ def _cfx(settings: BridgeSettings) -> Mapping[str, Adapter]:
     return {"cfx": without_own(cfx_adapter, own) if own else cfx_adapter, "cfx-listener": cfx_adapter}
 
 
+def _mqtt(settings: BridgeSettings) -> Mapping[str, Adapter]:
+    if settings.mqtt is None:
+        return {}
+    readings = [(one.pattern, one) for one in settings.mqtt.subscriptions]
+    return {"mqtt": _read_by("mqtt.subscriptions", readings)}
+
+
+def _hook(settings: BridgeSettings) -> Mapping[str, Adapter]:
+    if settings.webhook is None:
+        return {}
+    read = _read_by("webhook.hooks", settings.webhook.readings)
+    return {"webhook": HookAdapter(settings.webhook.hooks, read)}
+
+
+def _read_by(key: str, readings: Sequence[tuple[TopicPattern, Reading]]) -> Adapter:
+    try:
+        return adapter_of(readings, formats=FORMATS)
+    except ValueError as error:
+        raise ConfigurationError([f"{key}: {error}"]) from None
+
+
+#: Adapters of formats that mappings may name beside their own.
+FORMATS: Final[dict[str, Adapter]] = {"cfx": cfx_adapter}
 #: Adapters by the names of their transports, as a configuration has them.
 Adapters: TypeAlias = Callable[[BridgeSettings], Mapping[str, Adapter]]
-#: Where the adapters of a configuration come from.
-ADAPTERS: Final[dict[str, Adapters]] = {"amqp": _cfx}
+#: Where the adapters of a configuration come from, by the names of the recorder's sources.
+ADAPTERS: Final[dict[str, Adapters]] = {"amqp": _cfx, "mqtt": _mqtt, "hook": _hook}
 
 
 def adapters_of(settings: BridgeSettings) -> dict[str, Adapter]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from uuid import uuid4
 
 import typer
+from pydantic import ValidationError
 from rich.status import Status
 
 from pywats_bridge import __version__, logs
@@ -26,6 +27,7 @@ from pywats_events.event import Event
 from pywats_events.message import RawMessage, Unreadable
 from pywats_events.transports import BaseTransport
 from pywats_events.transports.capture import CaptureError, Recorder
+from pywats_events.transports.webhook.config import WebhookConfig
 
 #: Milliseconds after which the broker removes the recorder's queue when nobody reads it, and bytes of
 #: messages that it keeps there at most: a recorder that died must not fill the broker.
@@ -130,8 +132,55 @@ async def _remove_queue(amqp: AMQPConfig) -> None:
         typer.echo(plain(f'queue "{amqp.queue}" could not be removed ({why}); {later}'), err=True)
 
 
+@asynccontextmanager
+async def of_mqtt(settings: BridgeSettings, wanted: Wanted) -> AsyncIterator[BaseTransport]:  # noqa: ARG001  # one form for all
+    """Subscribe as the bridge does, as another client, whose session ends with the recording.
+
+    Raises:
+        ConfigurationError: there is no broker.
+    """
+    from pywats_events.transports.mqtt import MQTTTransport  # noqa: PLC0415  # as above
+
+    mqtt = settings.mqtt
+    if mqtt is None:
+        raise ConfigurationError(["mqtt: is missing, there is no broker to record from"])
+    if mqtt.protocol != "5":
+        why = "a session that ends with the recording needs MQTT 5"
+        raise ConfigurationError([f'mqtt.protocol: {why}; see whether the broker takes protocol = "5"'])
+    beside = {
+        "client_id": f"{mqtt.client_id}-record-{uuid4().hex[:8]}",
+        "session_expiry": 0,
+        "shared": "",  # a member of the group would take messages away from the others
+        "status_topic": "",
+    }
+    yield MQTTTransport(mqtt.model_copy(update=beside), adapter=no_events)
+
+
+@asynccontextmanager
+async def of_hook(settings: BridgeSettings, wanted: Wanted) -> AsyncIterator[BaseTransport]:
+    """Take the calls in the bridge's place, with its hooks and their secrets.
+
+    Raises:
+        ConfigurationError: there are no hooks, or nowhere to listen.
+    """
+    from pywats_events.transports.webhook import WebhookTransport  # noqa: PLC0415  # as above
+
+    webhook = settings.webhook
+    if webhook is None:
+        raise ConfigurationError(["webhook: is missing, there are no hooks to record"])
+    if wanted.listen is not None:
+        try:
+            webhook = WebhookConfig.model_validate({**dict(webhook), "listen": wanted.listen})
+        except ValidationError as error:
+            said = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise ConfigurationError([f"--listen: {said.removeprefix('Value error, ')}"]) from None
+    if not webhook.listen:
+        raise ConfigurationError(["webhook.listen: is empty; say where to listen with --listen"])
+    yield WebhookTransport(webhook, adapter=no_events)
+
+
 #: The sources by their names on the command line.
-SOURCES: Final[dict[str, Source]] = {"amqp": of_amqp}
+SOURCES: Final[dict[str, Source]] = {"amqp": of_amqp, "mqtt": of_mqtt, "hook": of_hook}
 
 
 # --- the command -----------------------------------------------------------------------------------------
