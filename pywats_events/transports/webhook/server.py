@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -24,6 +24,8 @@ _KEEP_ALIVE: Final = 60
 #: Bytes of a request's head.
 _LARGEST_HEAD: Final = 16 * 1024
 _BACKLOG: Final = 1024
+#: Seconds between two looks at the date.
+_TICK: Final = 1.0
 _WHEN_CROWDED: Final = 5.0
 
 
@@ -37,10 +39,12 @@ class HookConnection(H11Protocol):
             to the end of a body that nobody wants.
         max_connections: more are answered with 503; of those that are more than twice as many, nothing is
             heard.
+        on_gone: called when it is closed.
     """
 
     header_timeout: float = 10.0
     max_connections: int = 256
+    on_gone: Callable[[], None] = staticmethod(lambda: None)
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -60,6 +64,7 @@ class HookConnection(H11Protocol):
         """Let go."""
         self._unwatch()
         super().connection_lost(exc)
+        self.on_gone()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and see that the rest comes soon."""
@@ -141,6 +146,7 @@ class HookServer(uvicorn.Server):
 
         Connection.header_timeout = header_timeout
         Connection.max_connections = max_connections
+        Connection.on_gone = staticmethod(self._note_gone)
         config = uvicorn.Config(
             app,
             http=Connection,
@@ -155,6 +161,8 @@ class HookServer(uvicorn.Server):
         )
         super().__init__(config)
         self._connection = Connection
+        self._ending = asyncio.Event()
+        self._gone = asyncio.Event()
         self._handshake = header_timeout
 
     async def bind(self, place: Place, tls: ssl.SSLContext | None) -> int:
@@ -182,17 +190,42 @@ class HookServer(uvicorn.Server):
         """Note that it is up."""
         self.started = True
 
+    async def main_loop(self) -> None:
+        """Keep the date right that answers carry, until the end."""
+        while not self.should_exit:
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK):
+                    await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # as above
+        """Wait until the requests under way are answered, and their connections closed."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections:
+            self._gone.clear()
+            await self._gone.wait()
+        if self.server_state.tasks:  # their callers have gone
+            await asyncio.wait(self.server_state.tasks)
+
     def turn_away(self) -> None:
         """Let nobody in from now on, and end when the requests under way are answered."""
         for server in self.servers:
             server.close()
         self.should_exit = True
+        self._ending.set()
 
     def abort(self) -> None:
         """Close what is still open."""
-        self.force_exit = True
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+    def _note_gone(self) -> None:
+        self._gone.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
