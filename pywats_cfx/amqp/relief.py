@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pywats_cfx.amqp.tally import Tally
-from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed
+from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, without_name
 from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.config import AMQPConfig
 from pywats_events.message import RawMessage
@@ -105,6 +105,7 @@ def _still_blocked(config: AMQPConfig, reason: str) -> str:
         f'queue "{config.queue}" at {config.broker} is blocked: the message at its head cannot be read over '
         "AMQP 0-9-1 and ends the connection each time. An AMQP 1.0 sender gave it a message-id or "
         "correlation-id that is not a short text, or a creation-time outside of 1970 to 9999. It could not "
-        f"be taken out over AMQP 1.0 ({reason}): make that possible, take it out at address "
-        f"/amq/queue/{config.queue}, or purge the queue; the messages behind it are waiting and are not lost"
+        f"be taken out over AMQP 1.0 ({without_name(reason, config)}): make that possible, take it out at "
+        f"address /amq/queue/{config.queue}, or purge the queue; the messages behind it are waiting and are "
+        "not lost"
     )

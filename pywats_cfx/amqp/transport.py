@@ -14,7 +14,7 @@ from pywats_cfx.amqp.caution import Caution
 from pywats_cfx.amqp.relief import Relief
 from pywats_cfx.amqp.session import Session, is_cancelled
 from pywats_cfx.amqp.tally import Tally
-from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, PublishFailed
+from pywats_cfx.amqp.troubles import BrokerGone, IntakeFailed, PublishFailed, without_name
 from pywats_cfx.amqp10 import require_proton
 from pywats_cfx.config import AMQPConfig, CFXConfig
 from pywats_cfx.envelope import CFXEnvelope
@@ -98,7 +98,7 @@ class CFXTransport(BaseTransport):
         """
         session = self._session
         if session is None or not session.usable or session.ended.done():
-            reason = f": {self.last_error}" if self.last_error else ""
+            reason = f": {without_name(self.last_error, self.amqp)}" if self.last_error else ""
             raise PublishFailed(f"nothing can be published, {self.amqp.broker} is not connected{reason}")
         await session.publish(envelopes)
 

@@ -66,6 +66,12 @@ def explain_connection(error: BaseException, config: AMQPConfig) -> str | None: 
     return None
 
 
+def without_name(said: str, config: AMQPConfig) -> str:
+    """Leave the broker's name out of the beginning of what was said, for a line that has named it."""
+    rest = said.removeprefix(config.broker)
+    return said if rest == said else rest.lstrip(": ")
+
+
 def lost(error: BaseException, config: AMQPConfig) -> str:
     """Say that a connection was lost for a reason that has no words of its own here."""
     return f"connection to {config.broker} lost: {' '.join(str(error).split()) or type(error).__name__}"

@@ -36,6 +36,8 @@ _ANY: Final = "*"
 #: Seconds for the intake to finish what it has begun, and for others to say goodbye.
 _GRACE: Final = 0.5
 _GOODBYE: Final = 2.0
+#: Refused links that are remembered; above that the oldest may be told again.
+_MOST_REFUSALS: Final = 1000
 #: Seconds that a journal which refuses messages is left alone first.
 _REST: Final = 0.5
 
@@ -105,6 +107,7 @@ class CFXListener(BaseTransport):
         self._up = asyncio.Event()
         self._refused = asyncio.Event()
         self._full = False
+        self._refusals: dict[tuple[str, str, str], None] = {}
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -265,8 +268,13 @@ class CFXListener(BaseTransport):
         link.ended.add_done_callback(lambda _: self._forget_owner(key, link))
 
     def on_refused(self, peer: Peer, reason: str) -> None:
-        """Take note of a link that was refused."""
-        log.warning("link refused", transport=self.name, peer=peer.name, reason=reason)
+        """Say that a link was refused, once: a machine with a wrong address comes again and again."""
+        key = (peer.container, peer.host, reason)
+        tell = log.debug if key in self._refusals else log.warning
+        self._refusals[key] = None
+        if len(self._refusals) > _MOST_REFUSALS:
+            del self._refusals[next(iter(self._refusals))]
+        tell("link refused", transport=self.name, peer=peer.name, reason=reason)
 
     def on_too_large(self, peer: Peer, size: int) -> None:
         """Take note of a message that was rejected for its size."""

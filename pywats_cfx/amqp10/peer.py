@@ -110,6 +110,11 @@ class Peer(EngineHandler):
         return f"{self.container or 'unnamed'} ({self.address})"
 
     @property
+    def host(self) -> str:
+        """The machine that it comes from."""
+        return self.address.rpartition(":")[0] or self.address
+
+    @property
     def receivers(self) -> list[Receiver]:
         """The links that bring messages."""
         return [each.ours for each in self._links if isinstance(each.ours, Receiver)]

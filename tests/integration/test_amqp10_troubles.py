@@ -152,6 +152,7 @@ async def test_refusals(broker: RabbitMQ, settings: dict[str, Any], words: list[
     assert "\n" not in reason
     assert "hidden-word" not in reason
     assert all(word in str(unfit.value) for word in words), unfit.value
+    assert not str(unfit.value).startswith("amqp"), "who asks has named the broker"
     assert lines == [], "one line, which the intake writes"
 
 

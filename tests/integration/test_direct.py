@@ -182,6 +182,17 @@ async def test_an_address_that_is_not_ours_is_refused_by_name(target):
             await asyncio.to_thread(publish, bridge.uri, heartbeat(), target=target)
 
 
+async def test_an_address_that_is_not_ours_is_told_once():
+    """A machine that tries the same wrong address for ever fills no log; another address is news."""
+    with structlog.testing.capture_logs() as logs:
+        async with listening() as bridge:
+            for target in ("nobody", "nobody", "somebody", "nobody"):
+                with pytest.raises(LinkException):
+                    await asyncio.to_thread(publish, bridge.uri, heartbeat(), target=target)
+    warned = [line["reason"] for line in lines(logs)]
+    assert [reason.partition('"')[2].partition('"')[0] for reason in warned] == ["nobody", "somebody"]
+
+
 @pytest.mark.parametrize(
     ("addresses", "target"), [((), HANDLE), ((), "CFXListener"), (("*",), "anything"), (("/q",), "/q")]
 )
