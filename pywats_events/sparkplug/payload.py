@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -130,6 +131,11 @@ def read_payload(body: bytes, *, max_bytes: int = MAX_BYTES) -> Payload:
     """
     if len(body) > max_bytes:
         raise SparkplugError(f"payload: {len(body)} bytes, {max_bytes} are the most (sparkplug.max_bytes)")
+    return _read(body)
+
+
+@lru_cache(maxsize=2)  # the host reads a message right before the adapter does
+def _read(body: bytes) -> Payload:
     try:
         given = PayloadMessage.FromString(body)
     except DecodeError as error:

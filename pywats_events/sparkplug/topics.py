@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Self
 
 from pywats_events.sparkplug.errors import SparkplugError
@@ -65,6 +66,7 @@ class SparkplugTopic:
     device: str | None = None
 
     @classmethod
+    @lru_cache(maxsize=4096)  # nodes publish on the same few topics for ever
     def parse(cls, topic: str) -> Self:
         """Read a topic.
 
