@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.json import JSON
 from rich.text import Text
 
-from pywats_bridge import __version__, books, dead_letters, journal_commands, logs
-from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, EXIT_USAGE, ConfigOption, refuse
+from pywats_bridge import __version__, books, dead_letters, feeding, journal_commands, logs, recording
+from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, EXIT_USAGE, ConfigOption, fail, refuse
 from pywats_bridge.commands import run as run_to_end
 from pywats_bridge.preview import EXAMPLE_RULES, Outlook
 from pywats_bridge.settings import BridgeSettings, ConfigurationError, load, rules_of
@@ -31,6 +31,8 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.command("ledger")(books.ledger)
 app.command("trace")(books.trace)
 app.add_typer(journal_commands.app, name="journal")
+app.command("record")(recording.record)
+app.command("replay")(feeding.replay)
 
 
 def main() -> None:
@@ -111,28 +113,39 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @app.command()
 def convert(
     files: Annotated[
-        list[Path], typer.Argument(help="Files with CFX messages, as published (JSON or gzip).")
+        list[Path],
+        typer.Argument(help="Files with messages, as published: CFX (JSON or gzip), or see below."),
     ],
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="Rules of this configuration; default: example rules."),
+    ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Read the files as MQTT messages of this topic, as the configuration says."),
+    ] = None,
+    hook: Annotated[
+        str | None,
+        typer.Option(help="Read the files as calls of the webhook of this name, as the configuration says."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document per line, for programs.")
     ] = False,
 ) -> None:
     """Show which events and WATS calls the messages in files become. Nothing is sent."""
-    from pywats_bridge.converting import Source  # noqa: PLC0415  # the messages' models are not quick
+    from pywats_bridge.converting import Source, reader_of  # noqa: PLC0415  # the messages' models are not quick
     from pywats_bridge.converting import convert as convert_sources  # noqa: PLC0415
 
+    address = _address(topic, hook, config)
     try:
         rules = rules_of(config) if config else EXAMPLE_RULES
+        reader = reader_of(config, address) if config else reader_of()
     except ConfigurationError as error:
         refuse(error)
     sources = []
     for path in files:
         try:
-            sources.append(Source.read(path))
+            sources.append(Source.read(path, adapter=reader, address=address))
         except OSError as error:
             typer.echo(f"{path}: can't be read: {error.strerror}", err=True)
             raise typer.Exit(EXIT_USAGE) from None
@@ -154,6 +167,19 @@ def convert(
 
     if not run_to_end(show()):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _address(topic: str | None, hook: str | None, config: Path | None) -> str | None:
+    """Give where messages come by, as people have said it."""
+    if topic is not None and hook is not None:
+        fail("--topic and --hook: messages come by one of them; give one", EXIT_USAGE)
+    if (topic is not None or hook is not None) and config is None:
+        option = "--topic" if topic is not None else "--hook"
+        fail(
+            f"{option}: how its messages are read stands in a configuration; give it with --config",
+            EXIT_USAGE,
+        )
+    return topic if hook is None else f"/hooks/{hook}"
 
 
 def _show(part: Outlook | Unreadable, console: Console) -> None:

@@ -37,6 +37,7 @@ from handlers.wats import DESTINATION
 from pywats_api import AsyncWATS
 from pywats_api.retry import RetryConfig
 from pywats_bridge.own_faults import OwnFaults
+from pywats_bridge.readers import MQTT, WEBHOOK, readers_of
 from pywats_bridge.settings import (
     BridgeSettings,
     ConfigurationError,
@@ -56,6 +57,7 @@ from pywats_events.journal import Journal, JournalError
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.policies import CircuitBreaker, ErrorPolicy, RateLimit, RetryPolicy
+from pywats_events.questions import UnitValidator
 from pywats_events.transports import BaseTransport
 
 if TYPE_CHECKING:
@@ -230,18 +232,11 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
     """
     api = wats_client(settings.wats)
     journal = journal or journal_of(settings.journal)
-    transports: list[BaseTransport] = []
-    if settings.cfx is not None:
-        endpoint = Endpoint(
-            settings.cfx.endpoint,
-            validator=validator_of(settings.validation, api, settings.rules, journal),
-            consumes=MAPPED,
-        )
-        faults = OwnFaults(journal, lambda: bridge.bus.breakers)
-        transports += cfx_transports(settings.cfx, endpoint, faults=faults)
+    faults = OwnFaults(journal, lambda: bridge.bus.breakers)
+    validator = validator_of(settings.validation, api, settings.rules, journal)
     bridge = Bridge(
         api=api,
-        transports=tuple(transports),
+        transports=transports_of(settings, journal, faults=faults, validator=validator),
         rules=settings.rules,
         delivery=settings.delivery,
         journal=journal,
@@ -253,12 +248,33 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
     return bridge
 
 
-def cfx_transports(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> tuple[BaseTransport, ...]:
-    """Make the ways that CFX messages come in: from a broker, from machines that connect to us, or both.
+def transports_of(
+    settings: BridgeSettings, journal: Journal, *, faults: Faults, validator: UnitValidator | None
+) -> tuple[BaseTransport, ...]:
+    """Make the ways that messages come in.
 
     Raises:
-        ConfigurationError: machines are to connect to us, and AMQP 1.0 is not installed.
+        ConfigurationError: something that the configuration wants can't be had.
     """
+    readers = readers_of(settings)
+    transports: list[BaseTransport] = []
+    if settings.cfx is not None:
+        endpoint = Endpoint(settings.cfx.endpoint, validator=validator, consumes=MAPPED)
+        transports += _cfx_transports(settings.cfx, endpoint, faults=faults)
+    if settings.mqtt is not None:
+        from pywats_events.transports.mqtt import MQTTTransport  # noqa: PLC0415  # those without it need no library
+
+        mqtt = MQTTTransport(settings.mqtt, adapter=readers.adapters[MQTT], name=MQTT, journal=journal)
+        transports.append(readers.before(mqtt))
+    if settings.webhook is not None:
+        from pywats_events.transports.webhook import WebhookTransport  # noqa: PLC0415  # as above
+
+        transports.append(WebhookTransport(settings.webhook, adapter=readers.adapters[WEBHOOK], name=WEBHOOK))
+    return tuple(transports)
+
+
+def _cfx_transports(config: CFXConfig, endpoint: Endpoint, *, faults: Faults) -> tuple[BaseTransport, ...]:
+    """Make the ways that CFX comes in: from a broker, from machines that connect to us, or both."""
     transports: list[BaseTransport] = []
     if config.broker is not None:
         transports.append(Presence(CFXTransport(config), endpoint, faults=faults))

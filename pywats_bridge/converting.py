@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from handlers import Rules
 from pywats_bridge.preview import Outlook, preview
+from pywats_bridge.readers import formats
 from pywats_bridge.settings import ConfigurationError
 from pywats_cfx import cfx_adapter
 from pywats_events import Event, RawMessage, Unreadable
@@ -84,6 +85,17 @@ def readings_of(path: Path) -> Readings:
     if mistakes:
         raise ConfigurationError(mistakes)
     return readings
+
+
+def reader_of(path: Path | None = None, address: str | None = None) -> Adapter:
+    """Give what reads messages that come by an address, as a configuration says; CFX where there is none.
+
+    Raises:
+        ConfigurationError: nothing reads messages from there, or what does can't be used.
+    """
+    if path is None or address is None:
+        return cfx_adapter
+    return reader_for(readings_of(path), address, formats())
 
 
 def reader_for(readings: Readings, address: str, formats: Mapping[str, Adapter]) -> Adapter:

@@ -28,6 +28,7 @@ from pywats_api.unit_phases import PHASE_NAMES, phase_of
 from pywats_cfx.config import CFXConfig
 from pywats_events.journal.housekeeping import Retention
 from pywats_events.journal.sqlite_file import KEEP_FREE
+from pywats_events.sparkplug import SparkplugSettings
 from pywats_events.transports.mqtt.config import MQTTConfig
 from pywats_events.transports.webhook.config import WebhookConfig
 
@@ -263,6 +264,16 @@ class ValidationSettings(Section):
         return validator
 
 
+class MQTTSettings(MQTTConfig):
+    """MQTT messages: the broker, the session, and what is subscribed to.
+
+    Attributes:
+        sparkplug: how the messages of subscriptions with ``format = "sparkplug"`` are read.
+    """
+
+    sparkplug: SparkplugSettings = SparkplugSettings()
+
+
 class BridgeSettings(BaseSettings):
     """All that the bridge is configured by.
 
@@ -288,7 +299,7 @@ class BridgeSettings(BaseSettings):
 
     wats: WatsSettings
     cfx: CFXConfig | None = None
-    mqtt: MQTTConfig | None = None
+    mqtt: MQTTSettings | None = None
     webhook: WebhookConfig | None = None
     journal: JournalSettings = JournalSettings()
     delivery: DeliverySettings = DeliverySettings()
