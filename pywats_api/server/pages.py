@@ -26,11 +26,14 @@ _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff; }
 table { border-collapse: collapse; }
 td, th { padding: .2rem .8rem; text-align: left; border-bottom: 1px solid #ddd; }
-td { white-space: nowrap; vertical-align: top; } td.said { white-space: pre-line; max-width: 60rem; }
+td { vertical-align: top; min-width: 5.5rem; overflow-wrap: anywhere; unicode-bidi: isolate; }
+td.said { white-space: pre-line; max-width: 60rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, td.limits { white-space: nowrap; }
 .P, .D { color: #0a6b2d; } .F { color: #b00020; font-weight: 600; }
 .E, .T { color: #8a4b00; font-weight: 600; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; }
+dd { margin: 0; min-width: 0; } dd, h1 { overflow-wrap: anywhere; unicode-bidi: isolate; }
 svg { display: block; max-width: 100%; } figure { margin: .3rem 0; }
 .picture { max-width: 30rem; max-height: 20rem; }
 form { margin: 1rem 0; } input, select { margin-right: .6rem; width: 9rem; } tr:target { background: #8884; }

@@ -38,9 +38,13 @@ class Around(NamedTuple):
     others: list[Mapping[str, Any]]
 
 
+# Characters that turn the direction of all text after them: a name could hide what stands behind it.
+_TURNING = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"), "\ufffd")
+
+
 def shown(value: object) -> str:
-    """Any value as text of a page, which cannot become markup."""
-    return escape(str(value), quote=True)
+    """Any value as text of a page, which cannot become markup, nor turn the text around it."""
+    return escape(str(value).translate(_TURNING), quote=True)
 
 
 def report_body(received: Mapping[str, Any], around: Around) -> str:
@@ -196,7 +200,8 @@ def _row(
     return (
         f'<tr{place}><td style="padding-left:{depth * 1.5 + 0.8:g}rem">{shown(name or "")}</td>'
         f'<td class="{shown(status)}">{shown(WORDS.get(status, status))}</td>'
-        f'<td class="{shown(judged)}">{shown(value)}</td><td>{shown(limits_of(measurement))}</td>'
+        f'<td class="{shown(judged)}">{shown(value)}</td>'
+        f'<td class="limits">{shown(limits_of(measurement))}</td>'
         f'<td class="number">{shown(duration)}</td><td class="said">{shown(text)}</td></tr>'
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from pywats_api.building import UurBuilder, UutBuilder
 from pywats_api.server.report_chart import chart_svg
-from pywats_api.server.report_page import limits_of
+from pywats_api.server.report_page import limits_of, shown
 
 from .conftest import TOKEN
 
@@ -43,6 +43,11 @@ def failed_test(serial="S1"):
     return test.build()
 
 
+def test_a_name_can_not_turn_the_text_behind_it():
+    """Nor become markup."""
+    assert shown("St\u202eation <b>") == "St\ufffdation &lt;b&gt;"
+
+
 async def put(http, report):
     answer = await http.post("/api/Report/WSJF", json=report.to_wire())
     assert answer.status_code == 200, answer.text
@@ -53,7 +58,7 @@ async def test_page_shows_the_tree(http):
     report = failed_test()
     await put(http, report)
     page = (await http.get(f"/reports/{report.id}")).text
-    assert '<td class="F">0.1 V</td><td>4.9 … 5.1</td>' in page
+    assert '<td class="F">0.1 V</td><td class="limits">4.9 … 5.1</td>' in page
     for text in ("Functional test", "too low", "First failure", "<polyline", "gain &lt;1&gt;", "WO-1", "ann"):
         assert text in page
     assert "<script>" not in page
