@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol, cast
 from weakref import WeakValueDictionary
 
@@ -16,14 +16,14 @@ from handlers.moved_units import MovedUnit, MovedUnits
 from handlers.products import Products
 from handlers.rules import Rules
 from handlers.unit_context import UnitContext, Work
-from handlers.unit_rules import UNCHANGED
+from handlers.unit_rules import UNCHANGED, PhaseName
 from handlers.wats import DESTINATION, unfit_data, wats_failures
 from handlers.wats_units import Headers, UnitLookup
 from pywats_api.errors import NotFoundError
 from pywats_api.product_records import Product, ProductRevision
 from pywats_api.production_records import Unit
 from pywats_api.unit_phases import UnitPhaseFlag, phase_name, phase_of
-from pywats_events.errors import PermanentError
+from pywats_events.errors import NotReady, PermanentError
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
 from pywats_events.journal import Fact
@@ -108,9 +108,11 @@ class ProductionHandler(BaseHandler):
     | UNIT_REPAIRED (UnitsRepaired) | ``production.repairs`` by the result |
     | UNIT_ARRIVED, UNIT_DEPARTED | teach where units are; they move nothing |
 
-    A message that happened before the one that moved a unit last moves it no more, however late it comes. A
-    unit in a phase of ``production.final`` stays in it, whoever put it there. What a unit is already is not
-    sent again. Completed work without units means those that it was started with.
+    A message that happened before the one that moved a unit last moves it no more, however late it comes; it
+    still tells the batch, and the operation where no later one did. A unit in a phase of
+    ``production.final`` stays in it, whoever put it there. What a unit is already is not sent again.
+    Completed work without units means those that it was started with, and waits for that start to be told
+    (``report.give_up_after``).
     """
 
     name = "production"
@@ -181,7 +183,14 @@ class ProductionHandler(BaseHandler):
         if not units and transaction and isinstance(payload, WorkCompletedEvent):
             key = keys.work(event.source, transaction)
             fact = (await self._memory.recall([key])).get(key)
-            started = Work.of(fact) if fact else Work()
+            if fact is None:
+                raise NotReady(
+                    f'work "{transaction}" of station "{event.source}" names no units, '
+                    "and its start has not been told",
+                    facts=(key,),
+                    give_up_after=self._rules.report.give_up_after,
+                )
+            started = Work.of(fact)
             units = [
                 UnitPlace(unit_id=each["unit"], position=each.get("position"), status=each.get("status"))
                 for each in started.units
@@ -202,9 +211,9 @@ class ProductionHandler(BaseHandler):
         lock = self._moving.setdefault(serial, asyncio.Lock())
         async with lock:
             key = keys.unit_moved(serial)
-            last = (await self._memory.recall([key])).get(key)
-            if last is not None and datetime.fromisoformat(last["at"]) > event.time:
-                return {**detail, "left": f"moved by a later message already ({phase_name(last['phase'])})"}
+            last = (await self._memory.recall([key])).get(key, {})
+            is_late = _is_later(last.get("at"), event)
+            process = None if _is_later(last.get("process_at"), event) else self._process(event)
             with wats_failures():
                 found = await self._found(serial, part.part_number)
                 if found is None:
@@ -212,28 +221,38 @@ class ProductionHandler(BaseHandler):
                         return {**detail, "left": "is unknown to WATS (production.create_units is off)"}
                     await self._create(unit, phase)
                     detail["created"] = True
-                elif found.unit_phase_id != phase:
-                    before = phase_name(found.unit_phase_id)
-                    if before in self._rules.production.final:
-                        return {**detail, "left": f"stays {before} (production.final)"}
-                    if _only_names(event, found):
-                        return {**detail, "left": f"is {before} already"}
-                    await production.set_unit_phase(serial, int(phase), part_number=part.part_number)
-                    detail["phase_before"] = before
-                process = self._process(event)
+                else:
+                    detail |= await self._name_batch(unit, found)
+                    left = _left(event, found, phase, last if is_late else {}, self._rules.production.final)
+                    if left and (process is None or not is_late or found.unit_phase_id != last["phase"]):
+                        return detail if "batch" in detail else {**detail, "left": left}
+                    if not left and found.unit_phase_id != phase:
+                        await production.set_unit_phase(serial, int(phase), part_number=part.part_number)
+                        detail["phase_before"] = phase_name(found.unit_phase_id)
                 if process is not None and (found is None or str(found.process_code) != str(process)):
                     await production.set_unit_process(serial, process, part_number=part.part_number)
                     detail["process"] = process
+            told = {"at": last["at"], "phase": last["phase"]} if is_late else {}
             value = {
                 "at": event.time.isoformat(),
                 "phase": int(phase),
+                "process_at": last.get("process_at") if process is None else event.time.isoformat(),
                 "part_number": part.part_number,
                 "revision": part.revision,
                 "rule": part.rule,
+                **told,
             }
-            await self._memory.remember([Fact(key=key, value=value, time=event.time)])
-        _log.debug("unit moved", unit_id=serial, phase=phase_name(phase), event_id=event.id)
-        return {**detail, "phase": phase_name(phase)}
+            await self._memory.remember([Fact(key=key, value=value, time=datetime.now(UTC))])
+        _log.debug("unit moved", unit_id=serial, phase=phase_name(value["phase"]), event_id=event.id)
+        return {**detail, "phase": phase_name(value["phase"])}
+
+    async def _name_batch(self, unit: MovedUnit, found: Unit) -> dict[str, Any]:
+        """Give a unit the batch that it lacks: what says so may come after what moved it."""
+        batch = unit.order.batch if unit.order else None
+        if not batch or found.batch_number:
+            return {}
+        await self._api.production.create_units([found.model_copy(update={"batch_number": batch})])
+        return {"batch": batch}
 
     def _process(self, event: Event) -> int | None:
         if event.event_type is not EventType.WORK_STARTED or not self._rules.production.processes:
@@ -278,6 +297,24 @@ class ProductionHandler(BaseHandler):
                 [ProductRevision(part_number=part_number, revision=revision)]
             )
         self._ensured.add((part_number, revision))
+
+
+def _is_later(told: str | None, event: Event) -> bool:
+    return told is not None and datetime.fromisoformat(told) > event.time
+
+
+def _left(
+    event: Event, found: Unit, phase: UnitPhaseFlag, later: Mapping[str, Any], final: Collection[PhaseName]
+) -> str | None:
+    """Say why a unit stays in the phase that it is in; None where it does not, or is in the wanted one."""
+    if later:
+        return f"moved by a later message already ({phase_name(later['phase'])})"
+    if found.unit_phase_id == phase:
+        return None
+    before = phase_name(found.unit_phase_id)
+    if before in final:
+        return f"stays {before} (production.final)"
+    return f"is {before} already" if _only_names(event, found) else None
 
 
 def _only_names(event: Event, found: Unit) -> bool:

@@ -1,6 +1,9 @@
 """Units are created and moved in WATS as the line tells, never backwards, and built into each other."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from shopfloor import NOON, WORK, event, rules, taught, work_started
@@ -69,6 +72,10 @@ def disqualified(minutes=0, **said):
     return told(EventType.UNIT_DISQUALIFIED, minutes, unit_id="SN1", **said)
 
 
+def renamed(payload, serial):
+    return json.loads(json.dumps(payload).replace('"SN1"', f'"{serial}"'))
+
+
 def installed(serial, part="RADIO-1", minutes=0, kind=EventType.MATERIAL_INSTALLED, unit="SN1"):
     material = {"part_number": part, "placements": [{"unit_id": serial}]}
     return told(kind, minutes, unit_id=unit, materials=[material])
@@ -115,8 +122,45 @@ async def test_late_messages_move_nothing_backwards(api):
     floor = await Floor.of(api)
     await floor.comes(work_started(("SN1", 1), source=PACK, recipe="BRD-A"))
     await floor.comes(completed(1))
-    late = await floor.comes(started(minutes=0))
+    late = await floor.comes(started(minutes=-5))
     assert "moved by a later message already (Finalized)" in late.rule
+    assert (await floor.unit())[2:] == ("Finalized", "60")
+
+
+async def test_late_messages_still_tell_what_is_missing(api):
+    """In whichever order messages come, the unit ends with the batch and operation that it has in order."""
+    order = {"id": "WO-1", "batch": "B-1"}
+    life = [
+        told(
+            EventType.UNIT_INITIALIZED,
+            units=[{"unit_id": "SN1", "position": 1}],
+            work_order=order,
+            transaction_id=None,
+        ),
+        started(minutes=1),
+        work_started(("SN1", 1), time=NOON + timedelta(minutes=2), source=PACK, recipe="BRD-A"),
+        disqualified(3),
+    ]
+    orders = [{"work_order": "WO-*", "part_number": "100-200", "revision": "C"}]
+    for number, places in enumerate(permutations(range(len(life)))):
+        serial = f"U{number}"
+        own = [replace(one, payload=renamed(one.payload, serial)) for one in life]
+        floor = await Floor.of(api, *own, work_orders=orders)
+        for place in places:
+            await floor.comes(own[place])
+        assert await floor.unit(serial) == ("100-200", "C", "Scrapped", "60"), places
+        assert (await api.production.get_unit(serial)).batch_number == "B-1", places
+
+
+async def test_work_that_is_completed_before_its_start_is_told(api):
+    """The unit is finished when the start comes, from another queue."""
+    floor = await Floor.of(api)
+    with pytest.raises(NotReady, match="its start has not been told") as caught:
+        await floor.comes(completed(1))
+    begun = work_started(("SN1", 1), source=PACK, recipe="BRD-A")
+    assert {fact.key for fact in facts_of(begun)} >= set(caught.value.facts)
+    await floor.comes(begun)
+    await floor.comes(completed(1))
     assert (await floor.unit())[2] == "Finalized"
 
 
