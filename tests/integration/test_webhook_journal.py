@@ -10,6 +10,7 @@ from webhook_steps import SECONDS, cloudevent, request, webhooks
 
 from pywats_events import AsyncEventBus, BaseHandler, EventType
 from pywats_events.cloudevents import cloudevents_adapter
+from pywats_events.journal import JournalFull
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.transports.webhook import WebhookConfig, WebhookTransport
 
@@ -55,6 +56,30 @@ async def test_journal_that_refuses():
         journal.refuses = False
         answer = await hooks.post("open", cloudevent(), {"Idempotency-Key": "1"})
         assert (answer.status_code, len(hooks.events)) == (202, 1)
+
+
+async def test_journal_that_is_full():
+    """A full journal is 503 with Retry-After; when there is room again, the repeat is taken."""
+
+    class Full(Durable):
+        is_full = True
+
+        async def append(self, receipts):
+            """Append where there is room."""
+            if self.is_full and receipts:
+                raise JournalFull("disk is full")
+            return await super().append(receipts)
+
+    journal = Full()
+    async with webhooks(OPEN, journal=journal, journal_timeout=0.1) as hooks:
+        answer = await hooks.post("open", cloudevent())
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert (await hooks.post("open", cloudevent())).status_code == 503
+        journal.is_full = False
+        async with asyncio.timeout(SECONDS):
+            while (await hooks.post("open", cloudevent())).status_code == 503:
+                assert not hooks.events
+        assert hooks.ids == ["/testers/7#1"]
 
 
 async def test_journal_that_takes_too_long():
