@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -147,13 +148,14 @@ somebody's attention |
         raise PermanentError(reason)
 
     def _unreached(self, error: httpx.TransportError) -> DestinationUnavailable:
-        cause: BaseException | None = error
-        while cause is not None:
+        for cause in _causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
-                return self._refused(
-                    f"the certificate of {self._rule.host} is not trusted: {cause.verify_message}"
-                )
-            cause = cause.__cause__ or cause.__context__
+                why = f"the certificate of {self._rule.host} is not trusted: {cause.verify_message}"
+                return self._refused(f"{why}; name its authority with ca_file")
+            if isinstance(cause, OSError) and cause.strerror:
+                # asyncio has put words of its own there; those of name look-ups have no number above 0
+                why = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror
+                return self._away(f"{self._rule.host} can't be reached: {why}")
         why = _one_line(str(error).encode()) or type(error).__name__
         return self._away(f"{self._rule.host} can't be reached: {why}")
 
@@ -196,6 +198,17 @@ def tls_context(rule: OutgoingRule) -> ssl.SSLContext:
                 f'outgoing "{rule.name}": {files}: no certificate with its private key (PEM)'
             ) from None
     return context
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and what it came from: the libraries below say more than the one above."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):  # one for each address of the host
+            cause = cause.exceptions[0]
+        else:
+            cause = cause.__cause__ or cause.__context__
 
 
 def _one_line(said: bytes) -> str:
