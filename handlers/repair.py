@@ -26,7 +26,10 @@ from pywats_events.payloads import UnitRepairedEvent, parse
 
 _log = structlog.get_logger(__name__)
 
-_TEST_EVENTS_SHOWN: Final = 3
+_SHOWN: Final = 3
+
+#: Seconds after the wait for findings by which a repair has surely been looked at again.
+_WAITED_LONG_AGO: Final = 3600.0
 
 
 class RepairReports(Headers, Protocol):
@@ -66,7 +69,8 @@ class RepairHandler(BaseHandler):
 
     The failed report is that of the defects that the repairs name; else the unit's last result before the
     repair that was no pass, as told here; else the one that WATS has. A repair waits for that report to be
-    sent. A unit without repairs makes no report, or ``repair.no_fault``.
+    sent, and ``report.give_up_after`` seconds for defects that it names and nobody told. A unit without
+    repairs makes no report, or ``repair.no_fault``.
     """
 
     name = "repair"
@@ -108,6 +112,9 @@ class RepairHandler(BaseHandler):
             pattern=self._rules.report.composed_serial,
         )
         findings = await self._findings(repaired)
+        self._wait_for_findings(
+            event, serial, [each for each in finding_ids(repaired) if each not in findings]
+        )
         failed = await self._failed(event, serial, known, findings)
         built = build_repair(
             event,
@@ -136,6 +143,17 @@ class RepairHandler(BaseHandler):
         wanted = {each: keys.finding(each) for each in finding_ids(repaired)}
         facts = await self._memory.recall(list(wanted.values())) if wanted else {}
         return {each: facts[key] for each, key in wanted.items() if key in facts}
+
+    def _wait_for_findings(self, event: Event, serial: Serial, untold: Sequence[str]) -> None:
+        """Wait for results that another queue may still be bringing, before doing without."""
+        received, wait = event.metadata.received_at, self._rules.report.give_up_after
+        if untold and received is not None and (datetime.now(UTC) - received).total_seconds() < wait:
+            raise NotReady(
+                f'unit "{serial.value}": the repair names findings that no result has told yet '
+                f"({', '.join(untold[:_SHOWN])})",
+                facts=tuple(keys.finding(each) for each in untold),
+                give_up_after=wait + _WAITED_LONG_AGO,
+            )
 
     async def _failed(
         self, event: Event, serial: Serial, known: Known, findings: Mapping[str, Mapping[str, Any]]
@@ -178,7 +196,7 @@ class RepairHandler(BaseHandler):
     def _too_early(self, serial: Serial, events: Sequence[str]) -> NotReady:
         return NotReady(
             f'unit "{serial.value}": the report that showed the failure has not been sent yet '
-            f"(events {', '.join(events[:_TEST_EVENTS_SHOWN])})",
+            f"(events {', '.join(events[:_SHOWN])})",
             facts=tuple(keys.reported(each) for each in events),
             give_up_after=self._rules.repair.give_up_after,
         )

@@ -1,13 +1,13 @@
 """A repair becomes a repair report, bound to the report that showed the failure."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from shopfloor import NOON, a_test, check, event, number, result, rules, taught
 
 from handlers import RepairHandler, ReportHandler, facts_of, report_id
 from pywats_events.errors import NotReady, PermanentError
-from pywats_events.event import EventType
+from pywats_events.event import EventMetadata, EventType
 from pywats_events.handler import Done, Dropped
 
 BENCH = "//Acme/L1/REP01"
@@ -91,6 +91,19 @@ async def test_a_repair_waits_for_the_report(api):
         await repairs.handle(made)
     await reports.handle(test)
     assert isinstance(await repairs.handle(made), Done)
+
+
+async def test_a_repair_that_overtakes_the_result(api):
+    """What it names is waited for, as it comes from another machine; not for ever."""
+    test, made = failed(), repaired(JOINT)
+    early = repaired(JOINT)
+    early.metadata = EventMetadata(received_at=datetime.now(UTC))
+    reports, repairs = await handlers(api)
+    with pytest.raises(NotReady, match=r"no result has told yet \(d-1\)") as caught:
+        await repairs.handle(early)
+    assert set(caught.value.facts) <= {fact.key for fact in facts_of(test)}
+    await reports.handle(test)
+    assert (await repairs.handle(made)).detail["failed_report"] == str(report_id(test))
 
 
 async def test_a_repair_that_names_no_defect(api):
