@@ -17,6 +17,7 @@ from pywats_cfx.amqp.troubles import BrokerGone, PublishFailed
 from pywats_cfx.amqp10.addresses import Product
 from pywats_cfx.amqp10.connection import Connection
 from pywats_cfx.amqp10.delivery import read_transfer
+from pywats_cfx.amqp10.errors import Amqp10Error
 from pywats_cfx.amqp10.links import Outcome, Receiver, Transfer
 from pywats_cfx.amqp10.opening import open_broker
 from pywats_cfx.amqp10.preparing import nothing_to_prepare, prepare
@@ -52,7 +53,7 @@ class Session10(Session):
         self._connection: Connection | None = None
         self._receiver: Receiver | None = None
         self._publisher: Publisher | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[Amqp10Error] | None = None
         self._product = Product()
         self._source = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -169,12 +170,15 @@ class Session10(Session):
                     deaf_after=_DEAF_AFTER * self._config.connect_timeout,
                 )
                 self._watching = asyncio.create_task(
-                    self._watch(watch), name=f"{self._name} watches its link"
+                    watch.until_dead(), name=f"{self._name} watches its link"
                 )
+                self._watching.add_done_callback(self._on_watched)
         return self._receiver
 
-    async def _watch(self, watch: Watch) -> None:
-        self._end(await watch.until_dead())
+    def _on_watched(self, watching: asyncio.Task[Amqp10Error]) -> None:
+        if not watching.cancelled():
+            error = watching.exception()
+            self._end(error if isinstance(error, Exception) else watching.result())
 
     def _on_transfer(self, transfer: Transfer) -> None:
         """Take one message in, as a task; the tasks of all begin in the order of arrival."""
