@@ -14,7 +14,7 @@ help: ## Show what can be made
 demo: $(VENV)/.runtime ## Watch a simulated line become reports in a local WATS (about 30 s; ARGS="--seconds 10" for less)
 	@$(BIN)/pywats-bridge demo $(ARGS)
 
-test: $(VENV)/.dev brokers ## Run all tests; ARGS=--no-brokers leaves out those that need RabbitMQ or PostgreSQL
+test: $(VENV)/.dev brokers ## Run all tests; ARGS=--no-brokers leaves out those that need RabbitMQ, Mosquitto or PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and the arrows between the packages
@@ -58,7 +58,7 @@ clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 brokers:
-	@case " $(ARGS) " in *" --no-brokers "*) ;; *) scripts/need-rabbitmq.sh; scripts/need-postgres.sh ;; esac
+	@case " $(ARGS) " in *" --no-brokers "*) ;; *) scripts/need-rabbitmq.sh; scripts/need-postgres.sh; scripts/need-mosquitto.sh ;; esac
 
 $(VENV)/bin/python:
 	@scripts/make-venv.sh $(VENV)

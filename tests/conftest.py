@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from brokers import BrokerUnavailable, RabbitMQ
 
 if TYPE_CHECKING:
+    from brokers.mosquitto import Mosquitto
     from brokers.postgres import PostgreSQL
 
-_BROKER_FIXTURES = frozenset({"broker", "own_broker", "postgres", "own_postgres"})
+_BROKER_FIXTURES = frozenset(
+    {"broker", "own_broker", "postgres", "own_postgres", "mosquitto", "own_mosquitto"}
+)
 #: Parameters of tests that mean a server.
 _SERVERS = frozenset({"postgres"})
 _left_out = pytest.StashKey[int]()
@@ -23,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-brokers",
         action="store_true",
-        help="leave out the tests that need a real RabbitMQ or PostgreSQL (the suite starts its own)",
+        help="leave out the tests that need a real broker or database (the suite starts its own)",
     )
 
 
@@ -126,3 +130,30 @@ def own_postgres(_mortal_postgres: PostgreSQL) -> PostgreSQL:
     """Give a running PostgreSQL that the test may stop, kill and restart; its module shares it, in turns."""
     _mortal_postgres.start()
     return _mortal_postgres
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """Give the Mosquitto that all tests share. Use topics and client ids of your own; never stop it."""
+    from brokers.mosquitto import Mosquitto
+
+    try:
+        with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as server:
+            yield server
+    except BrokerUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def own_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mosquitto]]:
+    """Give what starts a Mosquitto with settings of the test's own, that it may stop, kill and restart."""
+    from brokers.mosquitto import Mosquitto
+
+    def start(**settings: Any) -> Mosquitto:
+        try:
+            return servers.enter_context(Mosquitto(tmp_path_factory.mktemp("own-mosquitto"), **settings))
+        except BrokerUnavailable as error:
+            pytest.fail(str(error), pytrace=False)
+
+    with ExitStack() as servers:
+        yield start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -168,8 +169,9 @@ class Connection:
             self._write()
         self._end(BrokerGone("it was closed"))
         self._wire.close()
-        await asyncio.wait([self._wire.gone], timeout=_LEAVING_SECONDS)
-        self._wire.abort()
+        if self._wire.was_connected:
+            await asyncio.wait([self._wire.gone], timeout=_LEAVING_SECONDS)
+            self._wire.abort()
 
     # --- to the broker -----------------------------------------------------------------------------------
 
@@ -274,7 +276,8 @@ class Connection:
     def _on_lost(self, error: Exception | None) -> None:
         is_login = not self._let_in.done()
         if error is None or isinstance(error, ConnectionResetError):
-            error = BrokerGone(str(error or "the other side closed it"), was_login=is_login)
+            said = str(error or "the other side closed it")
+            error = BrokerGone(said, was_login=is_login, was_silent=True)
         self._end(error)
 
     def _end(self, reason: Exception) -> None:
@@ -307,6 +310,19 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+async def answers(config: MQTTConfig) -> bool:
+    """Tell whether anybody listens where the broker is."""
+    try:
+        async with asyncio.timeout(config.connect_timeout):
+            _, writer = await asyncio.open_connection(config.host, config.port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 async def tls_context(config: MQTTConfig) -> ssl.SSLContext | None:

@@ -41,6 +41,7 @@ class Taking:
         delays: how long to wait before a journal that refused is asked again.
         tally: where to count.
         on_change: called when it may have become full, or may be so no more.
+        on_refusal: called when the journal refuses messages.
         on_fault: called when taking a message in failed as nothing should.
     """
 
@@ -53,6 +54,7 @@ class Taking:
         delays: RetryPolicy,
         tally: Tally,
         on_change: Callable[[], None],
+        on_refusal: Callable[[JournalError], None],
         on_fault: Callable[[Exception], None],
     ) -> None:
         self._receive = receive
@@ -61,6 +63,7 @@ class Taking:
         self._delays = delays
         self._tally = tally
         self._on_change = on_change
+        self._on_refused = on_refusal
         self._on_fault = on_fault
         self._waiting: dict[_Waiting, None] = {}
         self._refusal: asyncio.Task[None] | None = None
@@ -144,6 +147,7 @@ class Taking:
                 "reading pauses: the journal refuses messages", transport=self._name, reason=str(error)
             )
         self._refusals += 1
+        self._on_refused(error)
         self._refusal = asyncio.create_task(self._offer_again(), name=f"refused messages of {self._name}")
 
     async def _offer_again(self) -> None:

@@ -12,14 +12,14 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from pywats_events.event import Event
-from pywats_events.journal.interface import Journal
+from pywats_events.journal.interface import Journal, JournalError
 from pywats_events.mapping.topics import TopicPattern
 from pywats_events.message import Adapter, RawMessage, Unreadable
 from pywats_events.policies import RetryPolicy
 from pywats_events.transports.base import BaseTransport, Intake
 from pywats_events.transports.mqtt.acknowledgements import Unacknowledged
 from pywats_events.transports.mqtt.config import MQTTConfig, Subscription
-from pywats_events.transports.mqtt.connection import Connection
+from pywats_events.transports.mqtt.connection import Connection, answers
 from pywats_events.transports.mqtt.content import (
     content_type_of,
     properties_of,
@@ -30,13 +30,24 @@ from pywats_events.transports.mqtt.identity import IDENTITY, PACKET_ID, Recognit
 from pywats_events.transports.mqtt.recalling import last_messages
 from pywats_events.transports.mqtt.taking import Taking
 from pywats_events.transports.mqtt.tally import Tally
-from pywats_events.transports.mqtt.troubles import BrokerEnds, IntakeFailed, ReadingFailed, explain
+from pywats_events.transports.mqtt.troubles import (
+    BrokerEnds,
+    BrokerGone,
+    IntakeFailed,
+    ReadingFailed,
+    ThrownOut,
+    explain,
+)
 from pywats_events.transports.mqtt.wire import Oversized
 
 log = structlog.get_logger(__name__)
 
 #: Seconds to stay away when another client has our identity: coming back would throw that one out.
 _TAKEOVER_DELAY: Final = 300.0
+#: A connection that a broker in good health ends sooner than this, without a word, was taken from us.
+_SHORT_SECONDS: Final = 60.0
+#: So many of them in a row, and we stay away.
+_THROWN_OUT: Final = 3
 #: Brokers whose limit of unacknowledged messages we can't set have one of tens, rarely of hundreds.
 _LEAST_REACH: Final = 1000
 #: Topics whose subscription is remembered.
@@ -96,7 +107,9 @@ class MQTTTransport(BaseTransport):
         self._brokers = config.brokers
         self._turn = 0
         self._failures = 0
-        self._reached_at: float | None = None
+        self._thrown_out = 0
+        self._let_in_at: float | None = None
+        self._reached = False
         self._reasons: dict[int, str] = {}
         self._hints: set[str] = set()
         self._had_session = False
@@ -120,6 +133,7 @@ class MQTTTransport(BaseTransport):
             delays=self._delays,
             tally=self.tally,
             on_change=self._steer,
+            on_refusal=self._on_refusal,
             on_fault=self._on_fault,
         )
         self._supervisor = asyncio.create_task(self._supervise(intake), name=f"transport {self.name}")
@@ -150,12 +164,13 @@ class MQTTTransport(BaseTransport):
             try:
                 await self._read(intake)
             except Exception as error:  # noqa: BLE001  # the one place: whatever ends a connection, another follows
+                error = await self._judged(error)
                 await self._lost(error, intake)
                 await self._before_the_next(error)
 
     async def _read(self, intake: Intake) -> None:
         """Read over one connection. Raises what ended it."""
-        self._reached_at = None
+        self._let_in_at, self._reached = None, False
         await self._recall()
         connection: Connection
         connection = self._connection = Connection(
@@ -164,13 +179,15 @@ class MQTTTransport(BaseTransport):
             on_oversized=lambda oversized: self._refuse(connection, oversized),
         )
         await connection.open()
+        self._let_in_at = asyncio.get_running_loop().time()
         self.tally.connections += 1
         self._note_session(connection)
         await connection.subscribe()
         self._tell(connection.hints)
         connection.publish_status("online")
         await self._announce_connected(connection, intake)
-        raise await connection.ended
+        await asyncio.wait([connection.ended])
+        raise connection.ended.result()
 
     async def _recall(self) -> None:
         """Remember what an earlier run of the program took in last."""
@@ -193,8 +210,7 @@ class MQTTTransport(BaseTransport):
         self._had_session = True
 
     async def _announce_connected(self, connection: Connection, intake: Intake) -> None:
-        self.connected = True
-        self._reached_at = asyncio.get_running_loop().time()
+        self.connected = self._reached = True
         self._reasons.clear()
         if not self._announced:
             self._announced = True
@@ -202,6 +218,20 @@ class MQTTTransport(BaseTransport):
             count = len(self.config.subscriptions)
             what = f"{count} subscriptions" if count > 1 else f'"{self.config.subscriptions[0].topic}"'
             await intake.connected(self.name, f"{what} at {self.broker.broker}, {session}")
+
+    async def _judged(self, error: Exception) -> Exception:
+        """Find out whether a connection that ended without a word was taken from us by another client.
+
+        MQTT 5 has a word for that, which not every broker says, and MQTT 3.1.1 has none. But a broker that
+        listens is one that has not died.
+        """
+        lasted = asyncio.get_running_loop().time() - (self._let_in_at or 0)
+        was_silent = self._let_in_at is not None and isinstance(error, BrokerGone) and error.was_silent
+        if was_silent and await answers(self.broker):
+            self._thrown_out = self._thrown_out + 1 if lasted < _SHORT_SECONDS else 1
+            return ThrownOut(for_good=self._thrown_out >= _THROWN_OUT)
+        self._thrown_out = 0
+        return error
 
     async def _lost(self, error: Exception, intake: Intake) -> None:
         """Say why the connection ended, in one line for each reason, and let it go."""
@@ -225,13 +255,15 @@ class MQTTTransport(BaseTransport):
         A connection has to last longer than the longest wait to be followed by a short one: two clients that
         throw each other out, or a broker that ends each connection, are not to be answered quickly for ever.
         """
-        if isinstance(error, BrokerEnds) and error.is_takeover:
-            self._turn = 0
+        if (isinstance(error, BrokerEnds) and error.is_takeover) or (
+            isinstance(error, ThrownOut) and error.for_good
+        ):
+            self._turn = self._thrown_out = 0
             await asyncio.sleep(_TAKEOVER_DELAY)
             return
-        if self._reached_at is not None:
+        if self._reached:
             self._turn = 0
-            lasted = asyncio.get_running_loop().time() - self._reached_at
+            lasted = asyncio.get_running_loop().time() - (self._let_in_at or 0)
             if lasted > self.config.reconnect_max_delay:
                 self._failures = 0
         else:
@@ -379,6 +411,9 @@ class MQTTTransport(BaseTransport):
         """Read on, or leave more with the broker, by how much waits for the journal."""
         if self._connection is not None and self._taking is not None and self._supervisor is not None:
             self._connection.hold(self._taking.is_full)
+
+    def _on_refusal(self, error: JournalError) -> None:
+        self.last_error = f"reading pauses, the journal refuses messages: {error}"
 
     def _on_fault(self, error: Exception) -> None:
         if self._connection is not None and not self._connection.ended.done():

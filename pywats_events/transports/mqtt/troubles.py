@@ -27,11 +27,25 @@ class BrokerGone(Exception):  # noqa: N818  # says what happened
 
     Attributes:
         was_login: it ended while we were logging in.
+        was_silent: the other side ended it.
     """
 
-    def __init__(self, said: str = "the connection ended", *, was_login: bool = False) -> None:
+    def __init__(self, said: str, *, was_login: bool = False, was_silent: bool = False) -> None:
         super().__init__(said)
         self.was_login = was_login
+        self.was_silent = was_silent
+
+
+class ThrownOut(Exception):  # noqa: N818  # says what happened
+    """The broker ended the connection without a word, and lives.
+
+    Attributes:
+        for_good: that has happened so often in a row that nothing else can be the reason.
+    """
+
+    def __init__(self, *, for_good: bool) -> None:
+        super().__init__("closed without a word")
+        self.for_good = for_good
 
 
 class BrokerRefuses(Exception):  # noqa: N818  # says what it does
@@ -67,7 +81,7 @@ class ReadingFailed(Exception):  # noqa: N818  # says what happened
     """Reading what the broker sent failed with an error that nobody expected."""
 
 
-def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR0911  # one line for each
+def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each
     """Say in one line why there is no connection, or none any more, and what to do."""
     broker = config.broker
     match error:
@@ -75,6 +89,16 @@ def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR
             return (
                 f'{broker}: another client has connected as "{config.client_id}" and taken our session: give '
                 "each bridge a client_id of its own"
+            )
+        case ThrownOut(for_good=True):
+            return (
+                f'{broker}: another client connects as "{config.client_id}" again and again, and takes our '
+                "session: give each bridge a client_id of its own"
+            )
+        case ThrownOut():
+            return (
+                f"{broker} closed the connection without a word, as it does when another client connects as "
+                f'"{config.client_id}": each bridge needs a client_id of its own'
             )
         case BrokerEnds(code=code) if code == _SHUTTING_DOWN:
             return f"{broker} shuts down"

@@ -137,6 +137,11 @@ class Wire(asyncio.Protocol):
         """Say that a message of QoS 2 is safe; ``flush`` sends it."""
         self.send(_PUBREC + packet_id.to_bytes(_ID_BYTES, "big"))
 
+    @property
+    def was_connected(self) -> bool:
+        """True once there was a connection."""
+        return self._transport is not None
+
     def ping(self) -> None:
         """Say that we are there, while the library hears no answers."""
         self.send(_PINGREQ)
