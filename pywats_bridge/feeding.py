@@ -6,12 +6,12 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import typer
 from rich.status import Status
@@ -31,14 +31,12 @@ from pywats_bridge.commands import (
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.preview import Outlook, preview
 from pywats_bridge.printing import console, plain, say
+from pywats_bridge.readers import Readers, readers_of
 from pywats_bridge.recording import sources_of, told_to_end
 from pywats_bridge.settings import SOURCES, BridgeSettings, ConfigurationError, load
-from pywats_cfx import cfx_adapter
-from pywats_cfx.endpoint.presence import without_own
 from pywats_events.event import Event
 from pywats_events.journal import DeliveryState, JournalError, Query
 from pywats_events.journal.sqlite_beside import is_in_use
-from pywats_events.mapping import Reading, TopicPattern, adapter_of
 from pywats_events.message import Adapter, RawMessage, Unreadable
 from pywats_events.transports.capture import (
     CaptureError,
@@ -49,51 +47,11 @@ from pywats_events.transports.capture import (
     survey,
 )
 from pywats_events.transports.capture.reading import CaptureFile
-from pywats_events.transports.webhook.reading import HookAdapter
 
 _SPEED: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)x?")
 _LOOK_EVERY: Final = 0.2
 #: Seconds between two lines of progress where there is no terminal.
 _TELL_EVERY: Final = 30.0
-
-
-def _cfx(settings: BridgeSettings) -> Mapping[str, Adapter]:
-    own = settings.cfx.endpoint.cfx_handle if settings.cfx is not None else ""
-    return {"cfx": without_own(cfx_adapter, own) if own else cfx_adapter, "cfx-listener": cfx_adapter}
-
-
-def _mqtt(settings: BridgeSettings) -> Mapping[str, Adapter]:
-    if settings.mqtt is None:
-        return {}
-    readings = [(one.pattern, one) for one in settings.mqtt.subscriptions]
-    return {"mqtt": _read_by("mqtt.subscriptions", readings)}
-
-
-def _hook(settings: BridgeSettings) -> Mapping[str, Adapter]:
-    if settings.webhook is None:
-        return {}
-    read = _read_by("webhook.hooks", settings.webhook.readings)
-    return {"webhook": HookAdapter(settings.webhook.hooks, read)}
-
-
-def _read_by(key: str, readings: Sequence[tuple[TopicPattern, Reading]]) -> Adapter:
-    try:
-        return adapter_of(readings, formats=FORMATS)
-    except ValueError as error:
-        raise ConfigurationError([f"{key}: {error}"]) from None
-
-
-#: Adapters of formats that mappings may name beside their own.
-FORMATS: Final[dict[str, Adapter]] = {"cfx": cfx_adapter}
-#: Adapters by the names of their transports, as a configuration has them.
-Adapters: TypeAlias = Callable[[BridgeSettings], Mapping[str, Adapter]]
-#: Where the adapters of a configuration come from, by the names of the recorder's sources.
-ADAPTERS: Final[dict[str, Adapters]] = {"amqp": _cfx, "mqtt": _mqtt, "hook": _hook}
-
-
-def adapters_of(settings: BridgeSettings) -> dict[str, Adapter]:
-    """Give what reads messages, by the names of the transports that they came by."""
-    return {name: adapter for make in ADAPTERS.values() for name, adapter in make(settings).items()}
 
 
 # --- the command -----------------------------------------------------------------------------------------
@@ -124,7 +82,8 @@ def replay(
     try:
         settings = sources_of(config) if dry else load(config)
         found = _surveyed(capture, skip_damaged=skip_damaged)
-        adapters = adapters_of(settings)
+        readers = readers_of(settings)
+        adapters = readers.of_kept
         _check_adapters(capture, found, adapters, config)
         if dry:
             logs.set_up("error")
@@ -135,7 +94,7 @@ def replay(
             transport = CaptureTransport(
                 capture, speed=pace, adapter=by_transport(adapters), skip_damaged=skip_damaged
             )
-            good = run(_Replay(settings, transport, found, settle).run())
+            good = run(_Replay(settings, transport, readers, found, settle).run())
     except ConfigurationError as error:
         refuse(error)
     except (CaptureError, JournalError) as error:
@@ -211,6 +170,7 @@ class _Replay:
 
     settings: BridgeSettings
     transport: CaptureTransport
+    readers: Readers
     found: Survey
     settle: float
     new: int = 0
@@ -235,7 +195,7 @@ class _Replay:
 
     def _bridge(self) -> Bridge:
         bridge = bridge_of(self.settings.model_copy(update=dict.fromkeys(SOURCES)))
-        bridge.bus.register_transport(self.transport)
+        bridge.bus.register_transport(self.readers.before(self.transport))
         bridge.bus.on_event(self._note_event)
         return bridge
 

@@ -13,6 +13,8 @@ from pywats_events.mapping import Reading, TopicPattern, adapter_of
 from pywats_events.message import Adapter
 from pywats_events.sparkplug import SparkplugHost, SparkplugSettings, SparkplugTransport
 from pywats_events.transports.base import BaseTransport
+from pywats_events.transports.webhook.config import HookConfig
+from pywats_events.transports.webhook.reading import HookAdapter
 
 #: Names of the transports, by which dead letters and captures find who reads them again.
 CFX: Final = "cfx"
@@ -30,10 +32,20 @@ class Readers:
     Attributes:
         adapters: by the names of the transports that the messages come by, as the transports take them.
         sparkplug: follows the nodes of Sparkplug B; None: nothing is configured that speaks it.
+        hooks: the webhooks; what their transport does before it reads is ``of_kept``'s.
     """
 
     adapters: Mapping[str, Adapter]
     sparkplug: SparkplugHost | None = None
+    hooks: tuple[HookConfig, ...] = ()
+
+    @property
+    def of_kept(self) -> dict[str, Adapter]:
+        """The adapters for messages that were kept as they came: in a capture, for instance."""
+        adapters = dict(self.adapters)
+        if WEBHOOK in adapters:
+            adapters[WEBHOOK] = HookAdapter(self.hooks, adapters[WEBHOOK])
+        return adapters
 
     def before(self, transport: BaseTransport) -> BaseTransport:
         """Let the Sparkplug host, where there is one, see a transport's messages first."""
@@ -58,6 +70,7 @@ def readers_of(settings: BridgeSettings) -> Readers:
     """
     adapters: dict[str, Adapter] = {}
     host: SparkplugHost | None = None
+    hooks: tuple[HookConfig, ...] = ()
     if settings.cfx is not None:
         own = settings.cfx.endpoint.cfx_handle
         adapters[CFX] = without_own(cfx_adapter, own) if own else cfx_adapter
@@ -68,7 +81,8 @@ def readers_of(settings: BridgeSettings) -> Readers:
         adapters[MQTT] = _adapter("mqtt.subscriptions", readings, host)
     if settings.webhook is not None:
         adapters[WEBHOOK] = _adapter("webhook.hooks", settings.webhook.readings, None)
-    return Readers(adapters, host)
+        hooks = settings.webhook.hooks
+    return Readers(adapters, host, hooks)
 
 
 def _host_of(settings: MQTTSettings) -> SparkplugHost | None:

@@ -19,7 +19,10 @@ import samples
 from pywats_bridge.cli import app
 from pywats_cfx import explorer
 
-COMMANDS = ("run", "check", "convert", "demo", "dead-letters", "ledger", "trace", "journal")
+COMMANDS = (
+    *("run", "check", "convert", "demo", "record", "replay"),
+    *("dead-letters", "ledger", "trace", "journal"),
+)
 RULES = """
 [[stations]]
 handle = "//Acme/*"
@@ -229,6 +232,64 @@ def test_a_file_that_is_none_ends_with_2(tmp_path, name, reason):
     assert (shown.exit_code, shown.stdout, shown.stderr.count("\n")) == (2, "", 1)
     assert "can't be read" in shown.stderr
     assert reason in shown.stderr
+
+
+MAPPED = """
+[[stations]]
+handle = "*"
+process = 31
+part_number = "PCB-100"
+
+[mqtt]
+[[mqtt.subscriptions]]
+topic = "testers/{station}/simple"
+profile = "pass-fail"
+
+[webhook]
+[[webhook.hooks]]
+name = "mes"
+secret_file = "not-needed-for-this"
+profile = "unit-scan"
+"""
+
+
+def test_files_are_read_as_a_topic_or_a_hook_would(tmp_path):
+    """With the mapping of the configuration, and neither its secrets nor any server."""
+    config = tmp_path / "bridge.toml"
+    config.write_text(MAPPED)
+    folder = Path(samples.__file__).parent
+    by_topic = call(
+        *("convert", "--json", "-c", config, "--topic", "testers/T1/simple"),
+        folder / "mqtt" / "pass-fail.json",
+    )
+    (report,) = reports(by_topic)
+    assert (report["sn"], report["result"], report["pn"]) == ("SN-1001", "P", "PCB-100")
+    by_hook = call(
+        *("convert", "--json", "-c", config, "--hook", "mes"), folder / "webhook" / "unit-scan.json"
+    )
+    (document,) = documents(by_hook)
+    assert document["event"]["type"] == "unit.identified"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--topic", "t"],
+            "--topic: how its messages are read stands in a configuration; give it with --config",
+        ),
+        (["--topic", "t", "--hook", "h"], "--topic and --hook: messages come by one of them; give one"),
+        (["--topic", "t", "-c"], 'nothing is configured to read messages from "t"; there are: '),
+        (["--hook", "erp", "-c"], 'nothing is configured to read messages from "/hooks/erp"; there are: '),
+    ],
+)
+def test_a_topic_or_hook_that_nothing_reads_is_one_line(tmp_path, message, options, said):
+    """Exit code 2, and what there is."""
+    config = tmp_path / "bridge.toml"
+    config.write_text(MAPPED)
+    shown = call("convert", *options, *([config] if options[-1] == "-c" else []), message)
+    assert (shown.exit_code, shown.stdout, len(shown.stderr.splitlines())) == (2, "", 1)
+    assert shown.stderr.startswith(said)
 
 
 def test_markup_in_a_message_is_shown_as_it_is(tmp_path):
