@@ -15,6 +15,9 @@ class AppDomain:
         """Version of the server (``GET /api/App/Version``).
 
         Needs a valid token, so it is the natural test of a connection.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         answer = await self._connection.request("app.get_version", "GET", "/api/App/Version")
         if isinstance(answer, dict):
@@ -28,6 +31,9 @@ class AppDomain:
 
         Args:
             include_inactive: those that are out of use as well.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "app.get_processes"
         answer = await self._connection.request(
@@ -43,6 +49,9 @@ class AppDomain:
 
         Args:
             include_filters: tell which products each of them takes in.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "app.get_product_groups"
         answer = await self._connection.request(

@@ -70,6 +70,9 @@ class AssetDomain(AssetUpkeep, AssetFiles):
     async def get_asset_by_serial(self, serial_number: str) -> Asset | None:
         """The asset with this serial number (``GET /api/Asset/{key}``).
 
+        Args:
+            serial_number: the asset, by serial number.
+
         Raises:
             NotFoundError: the server has no such asset (strict mode; lenient: None).
         """
@@ -109,6 +112,13 @@ class AssetDomain(AssetUpkeep, AssetFiles):
         """Assets of the type with this exact name (``GET /api/Asset/Types``, ``GET /api/Asset``).
 
         A type that does not exist has no assets.
+
+        Args:
+            type_name: name of the type, exactly.
+            top: how many at most; all, if left out.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         types = await self.get_asset_types(f"typeName eq {odata_text(type_name)}", top=1)
         return await self.get_assets(f"typeId eq {types[0].type_id}", top=top) if types else []
@@ -180,6 +190,9 @@ class AssetDomain(AssetUpkeep, AssetFiles):
         serial number. A member that is None is not sent, so empty a text with ``""``. Counts and dates are
         ignored by the server: use the calls for them. To move an asset change one of the two parent keys.
 
+        Args:
+            asset: the asset with its changes.
+
         Raises:
             ValidationError: the type or the parent does not exist, or a text is too long.
         """
@@ -213,6 +226,9 @@ class AssetDomain(AssetUpkeep, AssetFiles):
             filter_str: OData filter; all types, if left out.
             top: how many at most; the server gives 1000 if left out.
             skip: how many to leave out at the beginning.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "asset.get_asset_types"
         names = {name: field.alias or name for name, field in AssetType.model_fields.items()}
@@ -266,6 +282,9 @@ class AssetDomain(AssetUpkeep, AssetFiles):
 
         Thresholds are in percent here. What is due for its assets follows from the new intervals.
 
+        Args:
+            asset_type: the type with its changes, and its id.
+
         Raises:
             ValueError: the type has no id.
             ValidationError: the server refuses a name, limit or threshold.
@@ -315,6 +334,8 @@ class AssetDomain(AssetUpkeep, AssetFiles):
         state: AssetState | int | None = None,
     ) -> Asset:
         """Register an asset below another, or move it there: `create_asset` with a parent.
+
+        Calls ``PUT /api/Asset``.
 
         Args:
             parent_serial: serial number of the asset above, which must exist.
@@ -422,6 +443,9 @@ class AssetDomain(AssetUpkeep, AssetFiles):
     async def get_asset_tags(self, asset_id: str | UUID) -> list[AssetTag]:
         """The tags of an asset (``GET /api/Asset/{key}``).
 
+        Args:
+            asset_id: the asset, by id.
+
         Raises:
             NotFoundError: the server has no such asset (strict mode; lenient: an empty list).
         """
@@ -448,6 +472,11 @@ class AssetDomain(AssetUpkeep, AssetFiles):
 
     async def add_asset_tag(self, asset_id: str | UUID, key: str, value: str) -> list[AssetTag]:
         """Add one tag or change its value (``GET /api/Asset/{key}``, ``PUT /api/Asset``).
+
+        Args:
+            asset_id: the asset, by id.
+            key: name of the tag.
+            value: its text.
 
         Returns:
             The tags it has now.

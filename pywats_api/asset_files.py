@@ -42,6 +42,9 @@ class AssetFiles(AssetCalls):
     async def list_blobs(self, asset_id: str | UUID) -> list[AssetFile]:
         """Files kept with an asset (``GET /api/internal/Blob/Asset/List/{assetId}``).
 
+        Args:
+            asset_id: the asset, by id.
+
         Returns:
             For each a dictionary with `filename`, `size` in bytes and `uploaded`, as far as the server tells.
 
@@ -60,6 +63,10 @@ class AssetFiles(AssetCalls):
 
     async def download_blob(self, asset_id: str | UUID, filename: str) -> bytes | None:
         """The content of a file (``GET /api/internal/Blob/Asset``).
+
+        Args:
+            asset_id: the asset, by id.
+            filename: name of the file, without a folder.
 
         Raises:
             NotFoundError: there is no such asset or file (strict mode; lenient: None).
@@ -82,6 +89,10 @@ class AssetFiles(AssetCalls):
     async def delete_blobs(self, asset_id: str | UUID, filenames: Sequence[str]) -> bool:
         """Delete files of an asset (``DELETE /api/internal/Blob/Assets``). Names that it lacks do no harm.
 
+        Args:
+            asset_id: the asset, by id.
+            filenames: names of the files, without a folder.
+
         Raises:
             ValueError: `filenames` is one text, or names a folder.
             NotFoundError: the server has no such asset (strict mode; lenient: False).
@@ -97,19 +108,51 @@ class AssetFiles(AssetCalls):
         )
 
     async def upload_file(self, asset_id: str | UUID, filename: str, content: bytes) -> bool:
-        """The same as `upload_blob`."""
+        """The same as `upload_blob` (``POST /api/internal/Blob/Asset``).
+
+        Args:
+            asset_id: the asset, by id.
+            filename: name of the file, without a folder.
+            content: the bytes; the server takes about 30 MB.
+
+        Raises:
+            NotFoundError: the server has no such asset (strict mode; lenient: False).
+        """
         return await self.upload_blob(asset_id, filename, content)
 
     async def list_files(self, asset_id: str | UUID) -> list[AssetFile]:
-        """The same as `list_blobs`."""
+        """The same as `list_blobs` (``GET /api/internal/Blob/Asset/List/{assetId}``).
+
+        Args:
+            asset_id: the asset, by id.
+
+        Raises:
+            NotFoundError: the server has no such asset (strict mode; lenient: an empty list).
+        """
         return await self.list_blobs(asset_id)
 
     async def download_file(self, asset_id: str | UUID, filename: str) -> bytes | None:
-        """The same as `download_blob`."""
+        """The same as `download_blob` (``GET /api/internal/Blob/Asset``).
+
+        Args:
+            asset_id: the asset, by id.
+            filename: name of the file, without a folder.
+
+        Raises:
+            NotFoundError: there is no such asset or file (strict mode; lenient: None).
+        """
         return await self.download_blob(asset_id, filename)
 
     async def delete_files(self, asset_id: str | UUID, filenames: Sequence[str]) -> bool:
-        """The same as `delete_blobs`."""
+        """The same as `delete_blobs` (``DELETE /api/internal/Blob/Assets``).
+
+        Args:
+            asset_id: the asset, by id.
+            filenames: names of the files, without a folder.
+
+        Raises:
+            NotFoundError: the server has no such asset (strict mode; lenient: False).
+        """
         return await self.delete_blobs(asset_id, filenames)
 
     async def _sent(

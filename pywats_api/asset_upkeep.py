@@ -60,6 +60,10 @@ class AssetUpkeep(AssetCalls):
     ) -> AssetState | None:
         """Where the asset is (``GET /api/Asset/{key}``). Its alarms are its status: see `get_status`.
 
+        Args:
+            asset_id: the asset, by id.
+            serial_number: the asset, by serial number.
+
         Raises:
             NotFoundError: the server has no such asset (strict mode).
         """
@@ -95,6 +99,10 @@ class AssetUpkeep(AssetCalls):
     async def is_in_alarm(self, asset_id: str | UUID | None = None, serial_number: str | None = None) -> bool:
         """Whether a limit of the asset is reached or passed (``GET /api/Asset/Status``).
 
+        Args:
+            asset_id: the asset, by id.
+            serial_number: the asset, by serial number.
+
         Raises:
             NotFoundError: the server has no such asset (strict mode; lenient: False).
         """
@@ -105,6 +113,10 @@ class AssetUpkeep(AssetCalls):
         self, asset_id: str | UUID | None = None, serial_number: str | None = None
     ) -> bool:
         """Whether the asset is near a limit, and past none (``GET /api/Asset/Status``).
+
+        Args:
+            asset_id: the asset, by id.
+            serial_number: the asset, by serial number.
 
         Raises:
             NotFoundError: the server has no such asset (strict mode; lenient: False).
@@ -125,6 +137,9 @@ class AssetUpkeep(AssetCalls):
         Args:
             alarm_states: the states looked for.
             top: stop when this many were found.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "asset.get_assets_with_alarm_state"
         states = [alarm_states] if isinstance(alarm_states, str) else alarm_states

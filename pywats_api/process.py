@@ -123,27 +123,52 @@ class ProcessDomain:
 
         Args:
             refresh: ask the server even if the list is fresh.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         return await self._list(0.0 if refresh else self.refresh_interval)
 
     async def get_all_operations(self) -> list[Process]:
-        """The same as `get_processes`."""
+        """The same as `get_processes` (``GET /api/App/Processes``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_processes()
 
     async def refresh(self) -> list[Process]:
-        """Ask the server again, for instance after it refused a report because of its process."""
+        """Ask the server again, for instance after it refused a report because of its process.
+
+        Calls ``GET /api/App/Processes``.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_processes(refresh=True)
 
     async def get_test_operations(self) -> list[Process]:
-        """The operations that test reports are of."""
+        """The operations that test reports are of (``GET /api/App/Processes``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return [process for process in await self.get_processes() if process.is_test_operation]
 
     async def get_repair_operations(self) -> list[Process]:
-        """The operations that repair reports are of."""
+        """The operations that repair reports are of (``GET /api/App/Processes``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return [process for process in await self.get_processes() if process.is_repair_operation]
 
     async def get_wip_operations(self) -> list[Process]:
-        """The operations that units pass without a report."""
+        """The operations that units pass without a report (``GET /api/App/Processes``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return [process for process in await self.get_processes() if process.is_wip_operation]
 
     async def get_process(self, code_or_name: int | str) -> Process | None:
@@ -151,51 +176,134 @@ class ProcessDomain:
 
         Capitals in a name only count where two names differ in nothing else; take the `name` of what is found
         for a report, where they always count.
+
+        Calls ``GET /api/App/Processes``.
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
         """
         return await self._get("process.get_process", code_or_name, _any_kind)
 
     async def get_process_by_code(self, code: int) -> Process | None:
-        """The operation with this code."""
+        """The operation with this code (``GET /api/App/Processes``).
+
+        Args:
+            code: number of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
+        """
         return await self.get_process(code)
 
     async def get_process_by_name(self, name: str) -> Process | None:
-        """The operation with this name."""
+        """The operation with this name (``GET /api/App/Processes``).
+
+        Args:
+            name: name of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
+        """
         return await self.get_process(name)
 
     async def get_operation(self, code_or_name: int | str) -> Process | None:
-        """The same as `get_process`."""
+        """The same as `get_process` (``GET /api/App/Processes``).
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
+        """
         return await self.get_process(code_or_name)
 
     async def get_test_operation(self, code_or_name: int | str) -> Process | None:
-        """The test operation with this code or name: what a test report needs."""
+        """The test operation with this code or name: what a test report needs (``GET /api/App/Processes``).
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
+        """
         return await self._get("process.get_test_operation", code_or_name, _is_test)
 
     async def get_repair_operation(self, code_or_name: int | str) -> Process | None:
-        """The repair operation with this code or name: what a repair report needs."""
+        """The repair operation with this code or name: what a repair report needs.
+
+        Calls ``GET /api/App/Processes``.
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
+        """
         return await self._get("process.get_repair_operation", code_or_name, _is_repair)
 
     async def get_wip_operation(self, code_or_name: int | str) -> Process | None:
-        """The WIP operation with this code or name: units pass it without a report."""
+        """The WIP operation with this code or name: units pass it without a report.
+
+        Calls ``GET /api/App/Processes``.
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            NotFoundError: there is none (strict mode; lenient: None).
+        """
         return await self._get("process.get_wip_operation", code_or_name, _is_wip)
 
     async def is_valid_test_operation(self, code_or_name: int | str) -> bool:
-        """Whether there is such a test operation."""
+        """Whether there is such a test operation (``GET /api/App/Processes``).
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.find(code_or_name, _is_test) is not None
 
     async def is_valid_repair_operation(self, code_or_name: int | str) -> bool:
-        """Whether there is such a repair operation."""
+        """Whether there is such a repair operation (``GET /api/App/Processes``).
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.find(code_or_name, _is_repair) is not None
 
     async def is_valid_wip_operation(self, code_or_name: int | str) -> bool:
-        """Whether there is such a WIP operation."""
+        """Whether there is such a WIP operation (``GET /api/App/Processes``).
+
+        Args:
+            code_or_name: number or name of the operation.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.find(code_or_name, _is_wip) is not None
 
     async def get_default_test_code(self) -> int:
-        """Code of the first test operation; 100 where the account has none."""
+        """Code of the first test operation; 100 where the account has none (``GET /api/App/Processes``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return next((process.code for process in await self.get_test_operations()), _DEFAULT_TEST_CODE)
 
     async def get_default_repair_code(self) -> int:
-        """Code of the first repair operation; 500 where the account has none."""
+        """Code of the first repair operation; 500 where the account has none (``GET /api/App/Processes``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return next((process.code for process in await self.get_repair_operations()), _DEFAULT_REPAIR_CODE)
 
     async def find(
@@ -203,9 +311,14 @@ class ProcessDomain:
     ) -> Process | None:
         """The operation with this code or name, None in either error mode where there is none.
 
+        Calls ``GET /api/App/Processes``.
+
         Args:
             code_or_name: what to look for.
             is_kind: which operations come into question.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         kind = is_kind or _any_kind
         found = _match(await self.get_processes(), code_or_name, kind)
@@ -216,7 +329,11 @@ class ProcessDomain:
     # --- internal routes of the server, which may change with any release
 
     async def get_all_processes(self) -> list[Process]:
-        """All operations, inactive ones included (``GET /api/internal/Process/GetProcesses``)."""
+        """All operations, inactive ones included (``GET /api/internal/Process/GetProcesses``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         operation = "process.get_all_processes"
         answer = await self._connection.request(
             operation, "GET", "/api/internal/Process/GetProcesses", internal=True
@@ -224,7 +341,11 @@ class ProcessDomain:
         return Process.read_list(answer, operation)
 
     async def get_repair_operation_configs(self) -> dict[int, RepairOperationConfig]:
-        """What repair operations ask, by code (``GET /api/internal/Process/GetRepairOperations``)."""
+        """What repair operations ask, by code (``GET /api/internal/Process/GetRepairOperations``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         operation = "process.get_repair_operation_configs"
         answer = await self._connection.request(
             operation, "GET", "/api/internal/Process/GetRepairOperations", internal=True
@@ -239,6 +360,11 @@ class ProcessDomain:
     async def get_repair_categories(self, code: int = _DEFAULT_REPAIR_CODE) -> list[RepairCategory]:
         """The categories of fail codes that repairs of an operation may use.
 
+        Calls ``GET /api/internal/Process/GetRepairOperations``.
+
+        Args:
+            code: number of the operation.
+
         Raises:
             NotFoundError: there is no such repair operation; an empty list where the client is lenient.
         """
@@ -249,7 +375,16 @@ class ProcessDomain:
         return config.categories
 
     async def get_fail_codes(self, code: int = _DEFAULT_REPAIR_CODE) -> list[FailCode]:
-        """The fail codes that repairs of an operation may use, each with the name of its category."""
+        """The fail codes that repairs of an operation may use, each with the name of its category.
+
+        Calls ``GET /api/internal/Process/GetRepairOperations``.
+
+        Args:
+            code: number of the operation.
+
+        Raises:
+            NotFoundError: there is no such repair operation (strict mode; lenient: an empty list).
+        """
         return [
             fail_code.model_copy(update={"category": category.description})
             for category in await self.get_repair_categories(code)

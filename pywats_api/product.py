@@ -43,6 +43,9 @@ class ProductDomain:
             filter_str: OData over partNumber, name, category, nonSerial, state; all products without.
             top: at most so many; all without, in as many requests as it takes.
             skip: leave out the first ones.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "product.get_products"
         found: list[ProductView] = []
@@ -66,19 +69,35 @@ class ProductDomain:
         return found
 
     async def get_products_full(self) -> list[Product]:
-        """All products with their revisions: one request for each, ten at a time."""
+        """All products with their revisions: one request for each, ten at a time.
+
+        Calls ``GET /api/Product/Query``, ``GET /api/Product/{partNumber}``.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         names = [view.part_number for view in await self.get_products()]
         found = await _several(self.get_product, names, _AT_A_TIME)
         return [product for product in found if product is not None]
 
     async def get_active_products(self) -> list[ProductView]:
-        """The products that may be used, in short."""
+        """The products that may be used, in short (``GET /api/Product/Query``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_products(f"state eq {ProductState.ACTIVE:d}")
 
     async def get_product(self, part_number: str) -> Product | None:
         """A product with its revisions (``GET /api/Product/{partNumber}``).
 
         A part number that cannot travel in a path is asked for at the internal ``GetProductByPN``.
+
+        Args:
+            part_number: of the product.
+
+        Raises:
+            NotFoundError: there is no such product (strict mode; lenient: None).
         """
         operation = "product.get_product"
         return await self._one(
@@ -86,7 +105,14 @@ class ProductDomain:
         )
 
     async def get_product_full(self, part_number: str) -> Product | None:
-        """The same as `get_product`, which tells everything already."""
+        """The same as `get_product`, which tells everything already (``GET /api/Product/{partNumber}``).
+
+        Args:
+            part_number: of the product.
+
+        Raises:
+            NotFoundError: there is no such product (strict mode; lenient: None).
+        """
         return await self.get_product(part_number)
 
     async def get_products_batch(
@@ -94,9 +120,14 @@ class ProductDomain:
     ) -> list[Result[Product]]:
         """Several products, each with the outcome of its own request, in the order asked for.
 
+        Calls ``GET /api/Product/{partNumber}``.
+
         Args:
             part_numbers: of the products.
             max_workers: requests at a time.
+
+        Raises:
+            ValueError: `max_workers` is below 1. A request that fails is a `Failure` in its place.
         """
 
         async def one(part_number: str) -> Result[Product]:
@@ -150,23 +181,48 @@ class ProductDomain:
         """Store a changed product (``PUT /api/Product``). Fetch it before, so that nothing else is cleared.
 
         Revisions are not stored with it, see `update_revision`.
+
+        Args:
+            product: the product with its changes, and its id.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
         """
         return await self._put(
             "product.update_product", "/api/Product", product, idempotent=product.product_id is not None
         )
 
     async def bulk_save_products(self, products: Sequence[Product]) -> list[Product]:
-        """Create products, or update those with these part numbers (``PUT /api/Products``)."""
+        """Create products, or update those with these part numbers (``PUT /api/Products``).
+
+        Args:
+            products: each with its part number.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         return await self._put_all("product.bulk_save_products", "/api/Products", products)
 
     def is_active(self, product: Product | ProductView) -> bool:
-        """Whether a product may be used; asks nobody."""
+        """Whether a product may be used; asks nobody.
+
+        Args:
+            product: the product.
+        """
         return product.state == ProductState.ACTIVE
 
     # --- revisions
 
     async def get_revision(self, part_number: str, revision: str) -> ProductRevision | None:
-        """A revision of a product (``GET /api/Product/{partNumber}/{revision}``)."""
+        """A revision of a product (``GET /api/Product/{partNumber}/{revision}``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            NotFoundError: there is no such revision (strict mode; lenient: None).
+        """
         operation = "product.get_revision"
         return await self._one(
             operation,
@@ -176,7 +232,16 @@ class ProductDomain:
         )
 
     async def get_revisions(self, part_number: str) -> list[ProductRevision]:
-        """All revisions of a product; none where the client is lenient and there is no product."""
+        """All revisions of a product; none where the client is lenient and there is no product.
+
+        Calls ``GET /api/Product/{partNumber}``.
+
+        Args:
+            part_number: of the product.
+
+        Raises:
+            NotFoundError: there is no such product (strict mode; lenient: an empty list).
+        """
         product = await self.get_product(part_number)
         return [] if product is None else product.revisions
 
@@ -185,9 +250,14 @@ class ProductDomain:
     ) -> list[Result[ProductRevision]]:
         """Several revisions, each with the outcome of its own request, in the order asked for.
 
+        Calls ``GET /api/Product/{partNumber}/{revision}``.
+
         Args:
             pairs: part number and revision of each.
             max_workers: requests at a time.
+
+        Raises:
+            ValueError: `max_workers` is below 1. A request that fails is a `Failure` in its place.
         """
 
         async def one(pair: tuple[str, str]) -> Result[ProductRevision]:
@@ -234,7 +304,14 @@ class ProductDomain:
         return await self._put("product.create_revision", "/api/Product/Revision", wanted, idempotent=False)
 
     async def update_revision(self, revision: ProductRevision) -> ProductRevision:
-        """Store a changed revision (``PUT /api/Product/Revision``). Fetch it before changing it."""
+        """Store a changed revision (``PUT /api/Product/Revision``). Fetch it before changing it.
+
+        Args:
+            revision: the revision with its changes, and its id.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         return await self._put(
             "product.update_revision",
             "/api/Product/Revision",
@@ -243,7 +320,14 @@ class ProductDomain:
         )
 
     async def bulk_save_revisions(self, revisions: Sequence[ProductRevision]) -> list[ProductRevision]:
-        """Create revisions, or update those there are (``PUT /api/Products/Revisions``)."""
+        """Create revisions, or update those there are (``PUT /api/Products/Revisions``).
+
+        Args:
+            revisions: each with its part number and revision.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         return await self._put_all("product.bulk_save_revisions", "/api/Products/Revisions", revisions)
 
     # --- bill of materials
@@ -252,6 +336,13 @@ class ProductDomain:
         """The bill of materials: WSBF, whose `Bom.items` are its lines (``GET /api/internal/Product/Bom``).
 
         None, in either error mode, for a revision without one.
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "product.get_bom"
         try:
@@ -269,7 +360,17 @@ class ProductDomain:
         return Bom(text) if text and text != "null" else None
 
     async def get_bom_items(self, part_number: str, revision: str) -> list[BomItem]:
-        """The lines of the bill of materials; none for a revision without one."""
+        """The lines of the bill of materials; none for a revision without one.
+
+        Calls ``GET /api/internal/Product/Bom``.
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         bom = await self.get_bom(part_number, revision)
         return [] if bom is None else read_bom(bom)
 
@@ -310,13 +411,31 @@ class ProductDomain:
     async def upload_bom(
         self, part_number: str, revision: str, bom_items: Iterable[BomItem | Mapping[str, Any]]
     ) -> bool:
-        """The same as `update_bom`."""
+        """The same as `update_bom` (``PUT /api/Product/BOM``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+            bom_items: its components, at least one.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         return await self.update_bom(part_number, revision, bom_items)
 
     async def upload_bom_from_dict(
         self, part_number: str, revision: str, bom: Mapping[str, Mapping[str, Any]]
     ) -> bool:
-        """The same as `update_bom`, with the components by their part numbers."""
+        """The same as `update_bom`, with the components by their part numbers (``PUT /api/Product/BOM``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+            bom: its components: members of `BomItem` by part number.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         lines = [{**line, "part_number": number} for number, line in bom.items()]
         return await self.update_bom(part_number, revision, lines)
 
@@ -328,6 +447,10 @@ class ProductDomain:
         Reads ``GET /api/internal/Product/GetProductInfo``. Change it with `add_subunit` and its like, then
         `save` it, or use it in an ``async with``.
 
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
         Raises:
             NotFoundError: there is no such revision, in either error mode.
         """
@@ -337,11 +460,27 @@ class ProductDomain:
         return BoxBuildTemplate(self._connection, parent, part_number, stored, self._existing_revision)
 
     async def get_box_build(self, part_number: str, revision: str) -> BoxBuildTemplate:
-        """The same as `get_box_build_template`."""
+        """The same as `get_box_build_template` (``GET /api/internal/Product/GetProductInfo``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            NotFoundError: there is no such revision, in either error mode.
+        """
         return await self.get_box_build_template(part_number, revision)
 
     async def get_box_build_subunits(self, part_number: str, revision: str) -> list[BoxBuildSubunit]:
-        """The units that a revision is put together from."""
+        """The units that a revision is put together from (``GET /api/internal/Product/GetProductInfo``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            NotFoundError: there is no such revision, in either error mode.
+        """
         return (await self.get_box_build_template(part_number, revision)).subunits
 
     # --- groups
@@ -352,6 +491,9 @@ class ProductDomain:
         Args:
             filter_str: OData over name and description. The route does not promise to obey it.
             top: at most so many.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "product.get_groups"
         answer = await self._connection.request(
@@ -360,11 +502,23 @@ class ProductDomain:
         return ProductGroup.read_list(answer, operation)[:top]
 
     async def get_product_groups(self) -> list[ProductGroup]:
-        """All product groups."""
+        """All product groups (``GET /api/App/ProductGroups``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_groups()
 
     async def get_groups_for_product(self, part_number: str, revision: str = "") -> list[ProductGroup]:
-        """The groups that a product is in (``GET /api/Product/ProductGroupsByProduct``)."""
+        """The groups that a product is in (``GET /api/Product/ProductGroupsByProduct``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         operation = "product.get_groups_for_product"
         answer = await self._connection.request(
             operation,
@@ -384,6 +538,9 @@ class ProductDomain:
             part_number: of the products, ``%`` stands for anything.
             revision: of them, ``%`` stands for anything.
             exclude: leave out what the group's other filters let in.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         await self._connection.request(
             "product.add_to_group",
@@ -401,33 +558,90 @@ class ProductDomain:
     # --- tags
 
     async def get_product_tags(self, part_number: str) -> list[Setting]:
-        """Tags of a product."""
+        """Tags of a product (``GET /api/Product/{partNumber}``).
+
+        Args:
+            part_number: of the product.
+
+        Raises:
+            NotFoundError: there is no such product (strict mode; lenient: an empty list).
+        """
         product = await self.get_product(part_number)
         return [] if product is None else product.tags
 
     async def set_product_tags(self, part_number: str, tags: Tags) -> Product | None:
-        """Give a product these tags and no others."""
+        """Give a product these tags and no others (``GET /api/Product/{partNumber}``, ``PUT /api/Product``).
+
+        Args:
+            part_number: of the product.
+            tags: records or dictionaries with ``key`` and ``value``.
+
+        Raises:
+            NotFoundError: there is no such product (strict mode; lenient: None).
+        """
         return await self._tag_product(part_number, lambda _: as_settings(tags))
 
     async def add_product_tag(self, part_number: str, key: str, value: str) -> Product | None:
-        """Give a product one more tag, or one that it has another value."""
+        """Give a product one more tag, or one that it has another value.
+
+        Calls ``GET /api/Product/{partNumber}``, ``PUT /api/Product``.
+
+        Args:
+            part_number: of the product.
+            key: name of the tag.
+            value: its text.
+
+        Raises:
+            NotFoundError: there is no such product (strict mode; lenient: None).
+        """
         return await self._tag_product(
             part_number, lambda known: merged(known, [Setting(key=key, value=value)])
         )
 
     async def get_revision_tags(self, part_number: str, revision: str) -> list[Setting]:
-        """Tags of a revision."""
+        """Tags of a revision (``GET /api/Product/{partNumber}/{revision}``).
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+
+        Raises:
+            NotFoundError: there is no such revision (strict mode; lenient: an empty list).
+        """
         found = await self.get_revision(part_number, revision)
         return [] if found is None else found.tags
 
     async def set_revision_tags(self, part_number: str, revision: str, tags: Tags) -> ProductRevision | None:
-        """Give a revision these tags and no others."""
+        """Give a revision these tags and no others.
+
+        Calls ``GET /api/Product/{partNumber}/{revision}``, ``PUT /api/Product/Revision``.
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+            tags: records or dictionaries with ``key`` and ``value``.
+
+        Raises:
+            NotFoundError: there is no such revision (strict mode; lenient: None).
+        """
         return await self._tag_revision(part_number, revision, lambda _: as_settings(tags))
 
     async def add_revision_tag(
         self, part_number: str, revision: str, key: str, value: str
     ) -> ProductRevision | None:
-        """Give a revision one more tag, or one that it has another value."""
+        """Give a revision one more tag, or one that it has another value.
+
+        Calls ``GET /api/Product/{partNumber}/{revision}``, ``PUT /api/Product/Revision``.
+
+        Args:
+            part_number: of the product.
+            revision: of the product.
+            key: name of the tag.
+            value: its text.
+
+        Raises:
+            NotFoundError: there is no such revision (strict mode; lenient: None).
+        """
         return await self._tag_revision(
             part_number, revision, lambda known: merged(known, [Setting(key=key, value=value)])
         )
@@ -435,7 +649,11 @@ class ProductDomain:
     # --- vendors
 
     async def get_vendors(self) -> list[dict[str, Any]]:
-        """Vendors of components, each with its ``name`` (``GET /api/Product/Vendors``)."""
+        """Vendors of components, each with its ``name`` (``GET /api/Product/Vendors``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         answer = await self._connection.request("product.get_vendors", "GET", "/api/Product/Vendors")
         return [_vendor(entry) for entry in answer or ()]
 
@@ -459,6 +677,9 @@ class ProductDomain:
 
         Args:
             vendor_id: its name: WATS knows no other key of a vendor.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         await self._connection.request(
             "product.delete_vendor",

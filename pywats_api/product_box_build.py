@@ -130,6 +130,12 @@ class BoxBuildTemplate:
     ) -> Self:
         """Change how many of a unit are needed, or which revisions fit; None leaves it as it is.
 
+        Args:
+            part_number: of the unit that is built in.
+            revision: of that unit.
+            quantity: how many of it, 1 or more.
+            revision_mask: revisions that fit, such as ``1.0,2.%``.
+
         Raises:
             ValueError: the template has no such unit, or the quantity is below 1.
         """
@@ -144,6 +150,10 @@ class BoxBuildTemplate:
     def remove_subunit(self, part_number: str, revision: str) -> Self:
         """Say that a unit is needed no more.
 
+        Args:
+            part_number: of the unit that is built in.
+            revision: of that unit.
+
         Raises:
             ValueError: the template has no such unit.
         """
@@ -155,6 +165,8 @@ class BoxBuildTemplate:
 
         What the server has is read first, so that a save that broke off can be repeated: what was stored
         then is not sent again.
+
+        Calls ``POST /api/internal/Product/PostProductRevisionRelation``.
 
         Raises:
             NotFoundError: a revision that is needed does not exist.

@@ -37,7 +37,15 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
     # --- units
 
     async def get_unit(self, serial_number: str, part_number: str = "") -> Unit | None:
-        """The unit, with the units built into it (``GET /api/Production/Unit``)."""
+        """The unit, with the units built into it (``GET /api/Production/Unit``).
+
+        Args:
+            serial_number: of the unit.
+            part_number: of the unit; may be left out where no other product has this serial number.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: None).
+        """
         operation = "production.get_unit"
         try:
             answer = await self._read_unit(operation, serial_number, part_number)
@@ -55,23 +63,48 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
 
         Product and revision have to exist.
 
+        Args:
+            units: each with serial number, part number and revision.
+
         Raises:
             ValidationError: the server took not all of them; those that it took stay.
         """
         return await self._put_units("production.create_units", units)
 
     async def create_unit(self, unit: Unit) -> Unit:
-        """Create one unit, or update the one with its serial number."""
+        """Create one unit, or update the one with its serial number (``PUT /api/Production/Units``).
+
+        Args:
+            unit: the unit, with serial number, part number and revision.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         created, *_ = await self.create_units([unit])
         return created
 
     async def update_unit(self, unit: Unit) -> Unit:
-        """Store a changed unit (``PUT /api/Production/Units``). Fetch it before changing it."""
+        """Store a changed unit (``PUT /api/Production/Units``). Fetch it before changing it.
+
+        Args:
+            unit: the unit with its changes.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         updated, *_ = await self._put_units("production.update_unit", [unit])
         return updated
 
     async def get_unit_tags(self, serial_number: str, part_number: str = "") -> list[Setting]:
-        """Tags of a unit."""
+        """Tags of a unit (``GET /api/Production/Unit``).
+
+        Args:
+            serial_number: of the unit.
+            part_number: of the unit; may be left out where no other product has this serial number.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: an empty list).
+        """
         unit = await self.get_unit(serial_number, part_number)
         return [] if unit is None else unit.tags or []
 
@@ -81,10 +114,15 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
         WATS has no route for them: the unit is read and stored again, so two callers at the same time can
         lose a tag.
 
+        Calls ``GET /api/Production/Unit``, ``PUT /api/Production/Units``.
+
         Args:
             serial_number: of the unit.
             tags: records or dictionaries with ``key`` and ``value``.
             part_number: of the unit.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: None).
         """
         unit = await self.get_unit(serial_number, part_number)
         if unit is None:
@@ -101,6 +139,12 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
         """Create batches, or update those with these numbers (``PUT /api/Production/Batches``).
 
         WATS does not give them back; a unit names its batch by `Unit.batch_number`.
+
+        Args:
+            batches: each with its number and size.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
         """
         await self._connection.request(
             "production.save_batches",
@@ -120,6 +164,13 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
 
         Asks ``GET /api/Production/UnitVerification``. An empty answer is None in either error mode: a product
         without a rule may get one.
+
+        Args:
+            serial_number: of the unit.
+            part_number: of the unit; may be left out where no other product has this serial number.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: None).
         """
         operation = "production.get_unit_verification"
         try:
@@ -141,7 +192,18 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
         part_number: str = "",
         revision: str | None = None,  # noqa: ARG002  # documented, but the route does not ask for it
     ) -> UnitVerification | None:
-        """The same as `get_unit_verification`; `revision` is of no effect."""
+        """The same as `get_unit_verification`; `revision` is of no effect.
+
+        Calls ``GET /api/Production/UnitVerification``.
+
+        Args:
+            serial_number: of the unit.
+            part_number: of the unit; may be left out where no other product has this serial number.
+            revision: of no effect.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: None).
+        """
         return await self.get_unit_verification(serial_number, part_number)
 
     async def get_unit_grade(
@@ -150,19 +212,46 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
         part_number: str = "",
         revision: str | None = None,  # noqa: ARG002
     ) -> UnitVerificationGrade | str | None:
-        """The verdict on a unit in one word; None without a verification rule. `revision` has no effect."""
+        """The verdict on a unit in one word; None without a verification rule. `revision` has no effect.
+
+        Calls ``GET /api/Production/UnitVerification``.
+
+        Args:
+            serial_number: of the unit.
+            part_number: of the unit; may be left out where no other product has this serial number.
+            revision: of no effect.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: None).
+        """
         verification = await self.get_unit_verification(serial_number, part_number)
         return None if verification is None else verification.grade
 
     async def is_unit_passing(self, serial_number: str, part_number: str = "") -> bool:
-        """Whether the server calls the unit fit. Without a verification rule nobody can say so: False."""
+        """Whether the server calls the unit fit. Without a verification rule nobody can say so: False.
+
+        Calls ``GET /api/Production/UnitVerification``.
+
+        Args:
+            serial_number: of the unit.
+            part_number: of the unit; may be left out where no other product has this serial number.
+
+        Raises:
+            NotFoundError: there is no such unit (strict mode; lenient: False).
+        """
         verification = await self.get_unit_verification(serial_number, part_number)
         return verification is not None and verification.is_passing
 
     # --- phases and operations
 
     async def get_all_unit_phases(self) -> list[UnitPhase]:
-        """All phases in the server's words; in ours where its internal ``Mes/GetUnitPhases`` is shut."""
+        """All phases in the server's words; in ours where its internal ``Mes/GetUnitPhases`` is shut.
+
+        Calls ``GET /api/internal/Mes/GetUnitPhases``.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         operation = "production.get_all_unit_phases"
         try:
             answer = await self._connection.request(
@@ -178,15 +267,30 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
         return UnitPhase.read_list(answer, operation)
 
     async def get_phases(self) -> list[UnitPhase]:
-        """The same as `get_all_unit_phases`."""
+        """The same as `get_all_unit_phases` (``GET /api/internal/Mes/GetUnitPhases``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_all_unit_phases()
 
     async def get_unit_phases(self) -> list[UnitPhase]:
-        """The same as `get_all_unit_phases`."""
+        """The same as `get_all_unit_phases` (``GET /api/internal/Mes/GetUnitPhases``).
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_all_unit_phases()
 
     async def get_phase(self, phase: int | str) -> UnitPhase | None:
-        """The phase with this number, code or name."""
+        """The phase with this number, code or name (``GET /api/internal/Mes/GetUnitPhases``).
+
+        Args:
+            phase: number, code or name of the phase.
+
+        Raises:
+            NotFoundError: there is no such phase (strict mode; lenient: None).
+        """
         wanted = plain_name(str(phase))
         try:
             number: int | None = phase_of(phase)
@@ -200,7 +304,14 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
         return None
 
     async def get_phase_id(self, phase: int | str) -> int | None:
-        """Number of the phase with this number, code or name."""
+        """Number of the phase with this number, code or name (``GET /api/internal/Mes/GetUnitPhases``).
+
+        Args:
+            phase: number, code or name of the phase.
+
+        Raises:
+            NotFoundError: there is no such phase (strict mode; lenient: None).
+        """
         found = await self.get_phase(phase)
         return None if found is None else found.unit_phase_id
 
@@ -298,6 +409,9 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
             serial_number: only those of this unit; picked out here, of the oldest 10000.
             part_number: only those that name this part number, where the server says it.
             top: at most so many.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "production.get_unit_changes"
         picks = serial_number is not None or part_number is not None
@@ -317,6 +431,9 @@ class ProductionDomain(AssemblyCalls, SerialNumberCalls):
 
     async def acknowledge_unit_change(self, change_id: int | str) -> bool:
         """Take a change out of the queue (``DELETE /api/Production/Units/Changes/{id}``).
+
+        Args:
+            change_id: `UnitChange.id` of the change.
 
         Raises:
             NotFoundError: there is no such change; it may be acknowledged already.

@@ -32,6 +32,9 @@ class SerialNumberCalls(ProductionCalls):
         Args:
             part_number: of no effect: WATS has the same types for all products.
             revision: of no effect.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "production.get_serial_number_types"
         answer = await self._connection.request(operation, "GET", f"{_PATH}/Types")
@@ -103,6 +106,9 @@ class SerialNumberCalls(ProductionCalls):
             end_address: the last number.
             start_date: taken at this time or later.
             end_date: taken at this time or before.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         operation = "production.find_serial_numbers_in_range"
         query = {
@@ -170,6 +176,9 @@ class SerialNumberCalls(ProductionCalls):
             end_address: the last number.
             start_date: taken at this time or later.
             end_date: taken at this time or before.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         query = {
             "serialNumberType": type_name,
@@ -193,6 +202,9 @@ class SerialNumberCalls(ProductionCalls):
             file: its content, ``<SerialNumbers><SN id="..."/></SerialNumbers>`` or one number a line.
             file_format: ``XML`` or ``CSV``.
             filename: name of the file.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
         """
         await self._connection.request(
             "production.import_serial_numbers",

@@ -79,7 +79,14 @@ class ReportDomain:
         return SubmittedReport.read(answer, "report.submit")
 
     async def submit_report(self, report: Report | Mapping[str, Any]) -> SubmittedReport:
-        """The same as `submit`."""
+        """The same as `submit` (``POST /api/Report/WSJF``).
+
+        Args:
+            report: the report, as a model or its JSON.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
+        """
         return await self.submit(report)
 
     async def get(
@@ -151,7 +158,7 @@ class ReportDomain:
             ) from None
 
     async def get_uut_report(self, report_id: UUID | str) -> Report | None:
-        """The stored test as a model; see `get_report`.
+        """The stored test as a model; see `get_report` (``GET /api/Report/Wsjf/{id}``).
 
         Args:
             report_id: id the report is stored by.
@@ -163,7 +170,7 @@ class ReportDomain:
         return await self._of_type(ReportType.TEST, report_id, "report.get_uut_report")
 
     async def get_uur_report(self, report_id: UUID | str) -> Report | None:
-        """The stored repair as a model; see `get_report`.
+        """The stored repair as a model; see `get_report` (``GET /api/Report/Wsjf/{id}``).
 
         Args:
             report_id: id the report is stored by.
@@ -365,7 +372,19 @@ class ReportDomain:
         select: Iterable[str] = (),
         expand: Iterable[str] = (),
     ) -> list[ReportHeader]:
-        """Headers of tests; arguments and errors as of `query_headers`."""
+        """Headers of tests; arguments and errors as of `query_headers` (``GET /api/Report/Query/Header``).
+
+        Args:
+            odata_filter: in OData, or typed; see `query_headers`.
+            top: how many at most; 10 when left out, and 10000 at most.
+            skip: how many to leave out at the beginning.
+            orderby: what to order by; newest first, if left out.
+            select: fields; all, if left out.
+            expand: lists that come along; see `query_headers`.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.query_headers(
             ReportType.TEST, odata_filter, top=top, skip=skip, orderby=orderby, select=select, expand=expand
         )
@@ -380,7 +399,19 @@ class ReportDomain:
         select: Iterable[str] = (),
         expand: Iterable[str] = (),
     ) -> list[ReportHeader]:
-        """Headers of repairs; arguments and errors as of `query_headers`."""
+        """Headers of repairs; arguments and errors as of `query_headers` (``GET /api/Report/Query/Header``).
+
+        Args:
+            odata_filter: in OData, or typed; see `query_headers`.
+            top: how many at most; 10 when left out, and 10000 at most.
+            skip: how many to leave out at the beginning.
+            orderby: what to order by; newest first, if left out.
+            select: fields; all, if left out.
+            expand: lists that come along; see `query_headers`.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.query_headers(
             ReportType.REPAIR, odata_filter, top=top, skip=skip, orderby=orderby, select=select, expand=expand
         )
@@ -400,6 +431,9 @@ class ReportDomain:
             data: its text.
             process_code: code of the operation.
             serial_number: of the unit.
+
+        Raises:
+            ValidationError: the server refuses what was sent.
         """
         answer = await self._connection.request(
             "report.query_headers_by_misc_info",
@@ -417,6 +451,8 @@ class ReportDomain:
     async def get_header(self, report_id: UUID | str) -> ReportHeader | None:
         """The header of one report; None while it is not processed, also in strict mode.
 
+        Calls ``GET /api/Report/Query/Header``.
+
         Args:
             report_id: id the report is stored by.
 
@@ -427,11 +463,31 @@ class ReportDomain:
         return found[0] if found else None
 
     async def get_headers_by_serial(self, serial_number: str, *, top: int = 1000) -> list[ReportHeader]:
-        """Headers of all reports of a serial number, newest first; see `query_headers`."""
+        """Headers of all reports of a serial number, newest first; see `query_headers`.
+
+        Calls ``GET /api/Report/Query/Header``.
+
+        Args:
+            serial_number: of the unit.
+            top: how many at most.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.query_headers(odata_filter=HeaderFilter(serial_number=serial_number), top=top)
 
     async def get_headers_by_part_number(self, part_number: str, *, top: int = 1000) -> list[ReportHeader]:
-        """Headers of all reports of a part number, newest first; see `query_headers`."""
+        """Headers of all reports of a part number, newest first; see `query_headers`.
+
+        Calls ``GET /api/Report/Query/Header``.
+
+        Args:
+            part_number: of the units.
+            top: how many at most.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.query_headers(odata_filter=HeaderFilter(part_number=part_number), top=top)
 
     async def get_headers_by_date_range(
@@ -439,20 +495,28 @@ class ReportDomain:
     ) -> list[ReportHeader]:
         """Headers of reports that started in a span of time, newest first; see `query_headers`.
 
+        Calls ``GET /api/Report/Query/Header``.
+
         Args:
             start_date: from then on; without offset it is in this machine's time zone.
             end_date: before then; without offset it is in this machine's time zone.
             top: how many at most.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         span = HeaderFilter(started_from=_with_zone(start_date), started_before=_with_zone(end_date))
         return await self.query_headers(odata_filter=span, top=top)
 
     async def get_recent_headers(self, count: int = 10, *, days: float | None = None) -> list[ReportHeader]:
-        """The newest headers; see `query_headers`.
+        """The newest headers; see `query_headers` (``GET /api/Report/Query/Header``).
 
         Args:
             count: how many at most; with `days` 1000 unless more are asked for.
             days: only of runs that started so many days ago or later.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         if days is None:
             return await self.query_headers(top=count)
@@ -460,7 +524,16 @@ class ReportDomain:
         return await self.query_headers(odata_filter=since, top=max(count, 1000))
 
     async def get_todays_headers(self, *, top: int = 1000) -> list[ReportHeader]:
-        """Headers of reports that started today, in this machine's time zone; see `query_headers`."""
+        """Headers of reports that started today, in this machine's time zone; see `query_headers`.
+
+        Calls ``GET /api/Report/Query/Header``.
+
+        Args:
+            top: how many at most.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         today = datetime.now(UTC).astimezone().date()
         midnight, next_midnight = (
             datetime.combine(day, time.min).astimezone() for day in (today, today + timedelta(days=1))

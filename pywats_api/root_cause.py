@@ -51,6 +51,9 @@ class RootCauseDomain:
 
         Args:
             ticket_id: its id; or the number that people know it by, which is looked for among all tickets.
+
+        Raises:
+            NotFoundError: there is no such ticket (strict mode; lenient: None).
         """
         operation = "rootcause.get_ticket"
         try:
@@ -97,11 +100,25 @@ class RootCauseDomain:
         return [ticket for ticket in tickets if priority is None or ticket.priority == priority]
 
     async def get_open_tickets(self, view: TicketView | int | None = TicketView.ALL) -> list[Ticket]:
-        """Tickets that nobody began yet."""
+        """Tickets that nobody began yet (``GET /api/RootCause/Tickets``).
+
+        Args:
+            view: whose tickets; all of them, which needs a permission, if left out.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_tickets(TicketStatus.OPEN, view)
 
     async def get_active_tickets(self, view: TicketView | int | None = TicketView.ASSIGNED) -> list[Ticket]:
-        """Tickets that are open or in progress."""
+        """Tickets that are open or in progress (``GET /api/RootCause/Tickets``).
+
+        Args:
+            view: whose tickets; all of them, which needs a permission, if left out.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
+        """
         return await self.get_tickets(_ACTIVE, view)
 
     async def find_ticket_by_tag(
@@ -111,10 +128,15 @@ class RootCauseDomain:
 
         Look before `create_ticket`, which is not safe to repeat.
 
+        Calls ``GET /api/RootCause/Tickets``.
+
         Args:
             key: of the tag, exactly.
             value: of the tag, exactly.
             status: which tickets come into question; all that are not archived without.
+
+        Raises:
+            PyWATSError: the server can't be asked, or refuses.
         """
         tickets = await self.get_tickets(status, TicketView.ALL, value)
         found = [ticket for ticket in tickets if ticket.tag(key) == value]
@@ -206,7 +228,7 @@ class RootCauseDomain:
     async def change_status(
         self, ticket_id: str | int, status: TicketStatus | int | str, assignee: str | None = None
     ) -> Ticket:
-        """Move a ticket on, or back.
+        """Move a ticket on, or back (``GET``, ``PUT /api/RootCause/Ticket``).
 
         Args:
             ticket_id: id or number.
@@ -229,7 +251,7 @@ class RootCauseDomain:
         assignee: str,
         status: TicketStatus | int | str | None = None,
     ) -> Ticket:
-        """Say who shall look into a ticket.
+        """Say who shall look into a ticket (``GET``, ``PUT /api/RootCause/Ticket``).
 
         Args:
             ticket_id: id or number.
@@ -248,10 +270,15 @@ class RootCauseDomain:
     async def add_tags(self, ticket_id: str | int, tags: Tags, assignee: str | None = None) -> Ticket:
         """Add tags to a ticket; a key that it has gets the new value.
 
+        Calls ``GET``, ``PUT /api/RootCause/Ticket``.
+
         Args:
             ticket_id: id or number.
             tags: records or dictionaries with ``key`` and ``value``.
             assignee: whom the ticket is assigned to, if somebody else assigned it.
+
+        Raises:
+            NotFoundError: there is no such ticket.
         """
         operation = "rootcause.add_tags"
         ticket = await self._existing(operation, ticket_id)
@@ -303,6 +330,10 @@ class RootCauseDomain:
 
     async def get_attachment(self, attachment_id: str, filename: str | None = None) -> bytes:
         """Content of a file (``GET /api/RootCause/Attachment``).
+
+        Args:
+            attachment_id: id of the file.
+            filename: name of the file.
 
         Raises:
             NotFoundError: there is no such file.
