@@ -13,8 +13,10 @@ from handlers.rules import PartRule, StationRule
 from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
 from pywats_api.process import Process
-from pywats_bridge.composition import handlers_of, postgres_of, wats_client
+from pywats_bridge.composition import handlers_of, outgoing_of, postgres_of, wats_client
 from pywats_bridge.dry_wats import DryWATS
+from pywats_bridge.mapping_checks import mapping_findings
+from pywats_bridge.readers import formats
 from pywats_bridge.settings import BridgeSettings, ConfigurationError, JournalSettings
 from pywats_cfx.amqp.probe import probe
 from pywats_cfx.amqp.troubles import BrokerUnfit
@@ -24,6 +26,8 @@ from pywats_cfx.endpoint.config import EndpointConfig, place_of
 from pywats_events.handler import handler_name, wanted_types
 from pywats_events.journal import JournalError
 from pywats_events.journal.memory import MemoryJournal
+from pywats_events.mapping import Reading, TopicPattern
+from pywats_events.transports.webhook.config import Place, WebhookConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,13 @@ class Finding:
     said: str
 
 
-async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
-    """Look at everything that the configuration names; nothing is changed anywhere."""
+async def check(settings: BridgeSettings, *, base: Path = Path()) -> AsyncIterator[Finding]:
+    """Look at everything that the configuration names; nothing is changed anywhere.
+
+    Args:
+        settings: the configuration.
+        base: its folder, in which files of examples are.
+    """
     yield _stations(settings.rules)
     yield _handlers(settings.rules)
     if settings.journal.kind == "sqlite":
@@ -57,11 +66,45 @@ async def check(settings: BridgeSettings) -> AsyncIterator[Finding]:
                 yield finding
             async for finding in _asset_types(api, settings.rules):
                 yield finding
+    async for finding in _sources(settings):
+        yield finding
+    for finding in (*_mappings(settings, base), *_outgoing(settings)):
+        yield finding
+
+
+async def _sources(settings: BridgeSettings) -> AsyncIterator[Finding]:
+    """Look at every way that messages come in."""
     if settings.cfx is not None:
         for broker in settings.cfx.broker.brokers if settings.cfx.broker is not None else ():
             yield await _broker(broker)
         if settings.cfx.endpoint.listen:
             yield await _listener(settings.cfx.endpoint)
+    if settings.webhook is not None and settings.webhook.listen:
+        yield await _webhooks(settings.webhook)
+
+
+def _mappings(settings: BridgeSettings, base: Path) -> Iterator[Finding]:
+    """Try how the messages of subscriptions and hooks are read, and the examples that they carry."""
+    readings: list[tuple[TopicPattern, Reading]] = []
+    if settings.mqtt is not None:
+        readings += [(one.pattern, one) for one in settings.mqtt.subscriptions]
+    if settings.webhook is not None:
+        readings += settings.webhook.readings
+    for good, what, said in mapping_findings(readings, formats=formats(), base=base):
+        yield Finding(good=good, what=what, said=said)
+
+
+def _outgoing(settings: BridgeSettings) -> Iterator[Finding]:
+    """Say where events go besides WATS."""
+    try:
+        outgoing_of(settings)
+    except ConfigurationError as error:
+        for mistake in error.mistakes:
+            yield Finding(good=False, what="outgoing", said=mistake)
+        return
+    for rule in settings.outgoing:
+        types = ", ".join(kind.value for kind in rule.events)
+        yield Finding(good=True, what=f"outgoing {rule.name}", said=f"{types} to {rule.host}")
 
 
 def _stations(rules: Rules) -> Finding:
@@ -200,15 +243,25 @@ async def _listener(config: EndpointConfig) -> Finding:
     what = f"listener {config.listen}"
     try:
         require_proton()
-        place = place_of(config.listen)
-        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, place.host, place.port)
     except ProtonMissing as error:
         return Finding(good=False, what=what, said=str(error))
-    except OSError as error:
-        said = f"{error.strerror or error}; free it, unless the bridge runs already, or change it"
-        return Finding(good=False, what=what, said=said)
-    server.close()
+    place = place_of(config.listen)
     who = "who knows the password" if config.username else "everybody"
-    return Finding(
-        good=True, what=what, said=f"can be listened to; {who} may send to {', '.join(config.accepted)}"
-    )
+    return await _port(what, place.host, place.port, f"{who} may send to {', '.join(config.accepted)}")
+
+
+async def _webhooks(config: WebhookConfig) -> Finding:
+    place = Place.of(config.listen)
+    hooks = ", ".join(f"{hook.name} ({hook.authentication})" for hook in config.hooks)
+    return await _port(f"webhooks {config.listen}", place.host, place.port, f"hooks {hooks}")
+
+
+async def _port(what: str, host: str, port: int, said: str) -> Finding:
+    """Look whether a port can be listened to."""
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        why = f"{error.strerror or error}; free it, unless the bridge runs already, or change it"
+        return Finding(good=False, what=what, said=why)
+    server.close()
+    return Finding(good=True, what=what, said=f"can be listened to; {said}")

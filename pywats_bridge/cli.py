@@ -101,7 +101,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     async def show() -> bool:
         good = True
         say(f"configuration {config}: valid")
-        async for finding in look(settings):
+        async for finding in look(settings, base=config.parent):
             say(f"{finding.what}: {finding.said}", good=finding.good)
             good = good and finding.good
         return good

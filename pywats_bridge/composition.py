@@ -29,6 +29,7 @@ from handlers.assembly import Assemblies
 from handlers.asset_state import StateOfAssets
 from handlers.asset_upkeep import UpkeepOfAssets
 from handlers.memory import FactStore
+from handlers.outgoing import Outgoing, check_loops
 from handlers.production import ProductList, Units
 from handlers.repair import RepairReports
 from handlers.tickets import Tickets
@@ -76,6 +77,7 @@ class Bridge:
         high_water: from so many undelivered events on, transports wait.
         handler_timeout: seconds that a delivery may take, the wait for the client's own limit included.
         rate: how fast WATS may be asked. Default: as fast as it answers.
+        outgoing: other systems that events go to; closed with the bridge.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class Bridge:
         high_water: int = 10_000,
         handler_timeout: float = 120.0,
         rate: RateLimit | None = None,
+        outgoing: Outgoing | None = None,
     ) -> None:
         self.api = api
+        self._outgoing = outgoing or Outgoing(())
         self.journal = journal or MemoryJournal()
         self._stop_timeout = delivery.stop_timeout
         self.bus = AsyncEventBus(
@@ -113,6 +117,8 @@ class Bridge:
         self.bus.observe(facts_of)
         for handler in handlers_of(api, rules, self.journal):
             self.bus.subscribe(handler)
+        for target in self._outgoing.handlers:
+            self.bus.subscribe(target, filter=target.wants)
         for transport in transports:
             self.bus.register_transport(transport)
 
@@ -120,7 +126,7 @@ class Bridge:
         try:
             await self.bus.start()
         except BaseException:
-            await self.api.aclose()
+            await self._close()
             raise
         return self
 
@@ -133,7 +139,11 @@ class Bridge:
             await self.bus.stop(timeout=0)
             raise
         finally:
-            await self.api.aclose()
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._outgoing.aclose()
+        await self.api.aclose()
 
 
 class Assets(StateOfAssets, UpkeepOfAssets, CountsOfAssets, Protocol):
@@ -242,10 +252,27 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
         journal=journal,
         high_water=settings.journal.high_water,
         rate=rate_of(settings.wats),
+        outgoing=outgoing_of(settings),
         # a call may wait a minute for its turn under the limit of requests per minute
         handler_timeout=settings.wats.timeout + 90.0,
     )
     return bridge
+
+
+def outgoing_of(settings: BridgeSettings) -> Outgoing:
+    """Make what brings events to other systems than WATS.
+
+    Raises:
+        ConfigurationError: a rule can't be used, or would bring back what it sends.
+    """
+    read = settings.mqtt.subscriptions if settings.mqtt is not None else ()
+    loops = check_loops(settings.outgoing, [one.pattern.filter for one in read])
+    if loops:
+        raise ConfigurationError(loops)
+    try:
+        return Outgoing(settings.outgoing, mqtt=settings.mqtt)
+    except ValueError as error:
+        raise ConfigurationError([str(error)]) from None
 
 
 def transports_of(
@@ -261,7 +288,7 @@ def transports_of(
     if settings.cfx is not None:
         endpoint = Endpoint(settings.cfx.endpoint, validator=validator, consumes=MAPPED)
         transports += _cfx_transports(settings.cfx, endpoint, faults=faults)
-    if settings.mqtt is not None:
+    if settings.mqtt is not None and settings.mqtt.subscriptions:
         from pywats_events.transports.mqtt import MQTTTransport  # noqa: PLC0415  # those without it need no library
 
         mqtt = MQTTTransport(settings.mqtt, adapter=readers.adapters[MQTT], name=MQTT, journal=journal)

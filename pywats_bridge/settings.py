@@ -23,13 +23,14 @@ from pydantic_settings import (
 )
 
 from handlers import Rules
+from handlers.outgoing_rules import OutgoingRule
 from handlers.validation_verdicts import BLOCKING_PHASES
 from pywats_api.unit_phases import PHASE_NAMES, phase_of
 from pywats_cfx.config import CFXConfig
 from pywats_events.journal.housekeeping import Retention
 from pywats_events.journal.sqlite_file import KEEP_FREE
 from pywats_events.sparkplug import SparkplugSettings
-from pywats_events.transports.mqtt.config import MQTTConfig
+from pywats_events.transports.mqtt.config import MQTTConfig, Subscription
 from pywats_events.transports.webhook.config import WebhookConfig
 
 #: Secrets may stand in files of their own: this key in place of that one.
@@ -268,9 +269,11 @@ class MQTTSettings(MQTTConfig):
     """MQTT messages: the broker, the session, and what is subscribed to.
 
     Attributes:
+        subscriptions: what is read. None where only ``[[outgoing]]`` publishes there.
         sparkplug: how the messages of subscriptions with ``format = "sparkplug"`` are read.
     """
 
+    subscriptions: tuple[Subscription, ...] = ()
     sparkplug: SparkplugSettings = SparkplugSettings()
 
 
@@ -282,6 +285,7 @@ class BridgeSettings(BaseSettings):
         cfx: CFX messages: from a broker, or from machines that connect to us.
         mqtt: MQTT messages.
         webhook: calls of other systems.
+        outgoing: events that go to other systems than WATS.
         journal: where events are kept.
         delivery: how they are delivered.
         validation: answering machines that ask whether units may be worked on.
@@ -301,6 +305,7 @@ class BridgeSettings(BaseSettings):
     cfx: CFXConfig | None = None
     mqtt: MQTTSettings | None = None
     webhook: WebhookConfig | None = None
+    outgoing: tuple[OutgoingRule, ...] = ()
     journal: JournalSettings = JournalSettings()
     delivery: DeliverySettings = DeliverySettings()
     validation: ValidationSettings = ValidationSettings()
@@ -379,7 +384,7 @@ def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
         for name, value in given.items()
     }
     values["journal"] = _beside(values.get("journal", {}), base)
-    if not SOURCES & values.keys():
+    if not any(_brings_messages(name, values.get(name)) for name in SOURCES):
         mistakes.append(f"cfx: is missing; {_NO_SOURCE}")
     try:
         settings = BridgeSettings(**values)
@@ -388,6 +393,12 @@ def settings_of(document: Mapping[str, Any], *, base: Path) -> BridgeSettings:
     if mistakes:
         raise ConfigurationError(mistakes)
     return settings
+
+
+def _brings_messages(name: str, section: Any) -> bool:
+    if name == "mqtt" and isinstance(section, Mapping):
+        return "subscriptions" in section
+    return section is not None
 
 
 def _beside(journal: Any, base: Path) -> Any:

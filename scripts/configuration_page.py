@@ -132,7 +132,7 @@ def _is_list(annotation: Any) -> bool:
 
 def _summary(model: type[BaseModel]) -> str:
     paragraphs = inspect.cleandoc(model.__doc__ or "").split("\n\n")
-    return "\n\n".join(one for one in paragraphs if not one.startswith("Attributes:"))
+    return "\n\n".join(one for one in paragraphs if not one.startswith("Attributes:")).replace("``", "`")
 
 
 def _attributes(model: type[BaseModel]) -> dict[str, str]:
