@@ -234,12 +234,13 @@ async def test_bearer_token():
 @pytest.mark.parametrize("auth", [MES, {"name": "plc", "token": TOKEN}], ids=["standard", "bearer"])
 async def test_nobody_learns_which_hooks_there_are(auth):
     """A hook that does not exist answers as one does whose caller is not known."""
-    async with webhooks(auth, OPEN) as hooks:
+    async with webhooks({**auth, "max_bytes": 1000}, OPEN) as hooks:
         body = cloudevent()
         calls = [
             (body, signed(body, secret=OTHER_SECRET)),
             (body, {"Authorization": "Bearer nope"}),
             (b"[" * 100_000, {}),
+            (b"[" * 100_000, signed(b"")),
             (b"x" * 5_000_000, {}),
             (b"x" * 4_000_000, {"Content-Type": "text/plain", "Content-Encoding": "br"}),
         ]
@@ -400,13 +401,13 @@ async def test_other_paths_and_methods():
 
 async def test_rate_of_a_hook():
     """A hook that is called too often says when to come back; others are not held up."""
-    slow = {**OPEN, "requests_per_minute": 20}
+    slow = {**OPEN, "requests_per_minute": 2}
     async with webhooks(slow, {**OPEN, "name": "other"}) as hooks:
-        answers = [await hooks.post("open", cloudevent(number)) for number in range(3)]
-        assert [answer.status_code for answer in answers] == [202, 202, 429]
-        assert answers[2].headers["retry-after"] in ("2", "3")
+        answers = [await hooks.post("open", cloudevent(number)) for number in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 429]
+        assert 1 < int(answers[1].headers["retry-after"]) <= 30
         assert (await hooks.post("other", cloudevent(9))).status_code == 202
-        assert hooks.ids == ["/testers/7#0", "/testers/7#1", "/testers/7#9"]
+        assert hooks.ids == ["/testers/7#0", "/testers/7#9"]
 
 
 async def test_kept_headers():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from brokers.ports import free_ports
 from listening import Durable, HeldUp, Refusing
 from webhook_steps import SECONDS, cloudevent, request, webhooks
 
@@ -85,7 +86,7 @@ async def test_journal_that_is_full():
 async def test_journal_that_takes_too_long():
     """Who waited long enough hears 503, and may come again: there is one event of both calls."""
     journal = HeldUp()
-    async with webhooks(OPEN, journal=journal, journal_timeout=0.1) as hooks:
+    async with webhooks(OPEN, journal=journal, journal_timeout=0.5) as hooks:
         assert (await hooks.post("open", cloudevent())).status_code == 503
         journal.commit.set()
         answer = await hooks.post("open", cloudevent())
@@ -96,9 +97,9 @@ async def test_journal_that_takes_too_long():
 async def test_backlog_above_its_limit():
     """Back-pressure is 503 with Retry-After, and nothing is half taken."""
     handler = Held()
-    async with webhooks(OPEN, handler=handler, high_water=1, journal_timeout=0.1) as hooks:
+    async with webhooks(OPEN, handler=handler, high_water=1, journal_timeout=0.5) as hooks:
         assert (await hooks.post("open", cloudevent(1))).status_code == 202
-        for _ in range(3):
+        for _ in range(2):
             answer = await hooks.post("open", cloudevent(2))
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert hooks.ids == ["/testers/7#1"]
@@ -219,8 +220,8 @@ async def test_port_that_is_taken():
         async def disconnected(self, _, reason):
             told.put_nowait(reason)
 
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    (port,) = free_ports(1)
+    with socket.create_server(("127.0.0.1", port)):
         config = WebhookConfig(listen=f"http://127.0.0.1:{port}", hooks=[OPEN])
         transport = WebhookTransport(config, adapter=cloudevents_adapter)
         await transport.start(Intake())

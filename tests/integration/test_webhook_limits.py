@@ -7,7 +7,7 @@ import gzip
 import tracemalloc
 
 import pytest
-from webhook_steps import SECRET, TOKEN, cloudevent, request, signed, unit_adapter, webhooks
+from webhook_steps import SECONDS, SECRET, TOKEN, cloudevent, request, signed, unit_adapter, webhooks
 
 from pywats_events.transports.webhook.receiver import ROOM
 
@@ -29,7 +29,7 @@ async def test_head_that_does_not_come(head):
 
 async def test_head_that_comes_drop_by_drop():
     """The time for a head is one for all of it, also for a second request on the line."""
-    async with webhooks(OPEN, header_timeout=0.3) as hooks:
+    async with webhooks(OPEN, header_timeout=0.5) as hooks:
         line = await hooks.connect()
         await line.send(request("open", cloudevent()))
         assert (await line.answer())[0] == 202
@@ -147,8 +147,16 @@ async def test_gzip():
     """Packed bodies are read, and the signature is that of the packed bytes."""
     async with webhooks(OPEN) as hooks:
         packed = gzip.compress(cloudevent())
-        assert (await hooks.post("open", packed, {"Content-Encoding": "gzip"})).status_code == 202
-        for damaged in (packed[:-9], packed + b"x", packed[:20] + b"x" + packed[21:], b"\x1f\x8bxxx"):
+        for encoding in ("gzip", "x-gzip", "GZIP", ""):
+            assert (await hooks.post("open", packed, {"Content-Encoding": encoding})).status_code == 202
+        for damaged in (
+            packed[:-9],
+            packed + b"x",
+            packed[:20] + b"x" + packed[21:],
+            b"\x1f\x8bxxx",
+            b"",
+            cloudevent(),
+        ):
             answer = await hooks.post("open", damaged, {"Content-Encoding": "gzip"})
             assert answer.status_code == 400
             assert "gzip" in answer.json()["detail"]
@@ -270,3 +278,14 @@ async def test_too_many_connections():
             assert (await line.answer())[0] == 202
             assert await line.ends()
         assert (await hooks.post("open", cloudevent(2))).status_code == 202
+
+
+async def test_caller_that_does_not_read():
+    """Who asks and asks, and reads no answer, is cut off."""
+    many = [{"name": f"hook-{number}", "auth": "none"} for number in range(100)]
+    async with webhooks(*many, openapi=True, header_timeout=0.3) as hooks:
+        line = await hooks.connect()
+        await line.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        line.reader._transport.pause_reading()
+        async with asyncio.timeout(SECONDS):
+            await hooks.transport._server._gone.wait()

@@ -15,6 +15,9 @@ from pywats_events.message import Adapter, RawMessage, Unreadable
 from pywats_events.transports.webhook.binary_mode import attributes_in, structured
 from pywats_events.transports.webhook.config import HookConfig
 
+#: Content encodings that are read.
+GZIP: Final = ("gzip", "x-gzip")
+
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # 15 bits of window, 16 for the gzip frame
 _BOM: Final = b"\xef\xbb\xbf"
@@ -69,7 +72,8 @@ def takes(hook: HookConfig, content_type: str | None) -> bool:
 
 def _prepared(message: RawMessage, hook: HookConfig) -> RawMessage:
     body = message.body
-    if body.startswith(_GZIP_MAGIC):  # the encoding that was named with it may be missing
+    # the encoding that was named with it may be missing
+    if message.content_encoding in GZIP or body.startswith(_GZIP_MAGIC):
         body = _gunzip(body, hook.max_bytes)
     if hook.format in _JSON:
         _check_size(body, hook)

@@ -22,7 +22,7 @@ from pywats_events.transports.base import Intake
 from pywats_events.transports.webhook.config import HookConfig, WebhookConfig
 from pywats_events.transports.webhook.credentials import LONGEST_KEY, Gate, Proof, is_key, only
 from pywats_events.transports.webhook.problems import Problem, unauthorized
-from pywats_events.transports.webhook.reading import HookAdapter, TooLarge, kept_headers, takes
+from pywats_events.transports.webhook.reading import GZIP, HookAdapter, TooLarge, kept_headers, takes
 
 log = structlog.get_logger(__name__)
 
@@ -219,7 +219,7 @@ class Receiver:
             raise _too_large(hook.max_bytes)
         headers = request.headers
         encoding = headers.get("content-encoding", "").strip().lower()
-        if encoding not in ("", "identity", "gzip"):
+        if encoding not in ("", "identity", *GZIP):
             raise Problem(
                 415, "Content-Encoding: gzip is read, and no other one", headers={"Accept-Encoding": "gzip"}
             )

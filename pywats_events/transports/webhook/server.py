@@ -35,8 +35,8 @@ class HookConnection(H11Protocol):
     It can stand in for uvicorn's own protocol in any server (``uvicorn.Config(http=HookConnection)``).
 
     Attributes:
-        header_timeout: seconds from the first byte of a request to the end of its head, and from its answer
-            to the end of a body that nobody wants.
+        header_timeout: seconds from the first byte of a request to the end of its head, from its answer to
+            the end of a body that nobody wants, and for a caller that does not read its answers.
         max_connections: more are answered with 503; of those that are more than twice as many, nothing is
             heard.
         on_gone: called when it is closed.
@@ -46,6 +46,7 @@ class HookConnection(H11Protocol):
     max_connections: int = 256
     on_gone: Callable[[], None] = staticmethod(lambda: None)
     _timer: asyncio.TimerHandle | None = None
+    _unheard: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Look who it is."""
@@ -63,6 +64,7 @@ class HookConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""
         self._unwatch()
+        self._is_heard()
         super().connection_lost(exc)
         self.on_gone()
 
@@ -75,6 +77,22 @@ class HookConnection(H11Protocol):
         """Go on with the next request, and see that what is left of this one comes soon."""
         super().on_response_complete()
         self._watch()
+
+    def pause_writing(self) -> None:
+        """Wait for who does not read our answers, but not for ever."""
+        super().pause_writing()
+        if self._unheard is None:
+            self._unheard = self.loop.call_later(self.header_timeout, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._is_heard()
+
+    def _is_heard(self) -> None:
+        if self._unheard is not None:
+            self._unheard.cancel()
+            self._unheard = None
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # it says no more than ours
         """Answer what is no HTTP."""

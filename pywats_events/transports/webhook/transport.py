@@ -127,9 +127,12 @@ class WebhookTransport(BaseTransport):
                 await server.serve()
             except Exception:
                 log.exception("web server of the webhooks failed and is started again", transport=self.name)
-            if server.should_exit:
+                self.connected, self._server = False, None
+                server.turn_away()
+                server.abort()
+                await asyncio.sleep(_FIRST_DELAY)
+            else:
                 return
-            await asyncio.sleep(_FIRST_DELAY)
 
     async def _bound(self, intake: Intake) -> HookServer:
         config = self._config
