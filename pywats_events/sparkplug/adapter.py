@@ -141,12 +141,12 @@ def _identity(topic: SparkplugTopic, payload: Payload, known: Mapping[str, Any],
     """
     session: object = known.get("session")
     sent: object = payload.timestamp
-    if topic.kind.is_birth:
-        session = payload.bdseq if topic.device is None else session
+    if topic.kind is MessageKind.NBIRTH:
+        session = payload.bdseq
     elif topic.kind is MessageKind.NDEATH:
         # its bytes were written when the session began, and some nodes never change them
-        session = known.get("born")
-    if sent is None and (session is None or topic.kind is not MessageKind.NDEATH):
+        session = payload.bdseq, known.get("born")
+    if sent is None and (topic.kind is not MessageKind.NDEATH or known.get("born") is None):
         sent = message.properties.get("identity") or message.received_at.isoformat()
     head = f"{topic.kind}\0{topic.descriptor}\0{session}\0{payload.seq}\0{sent}\0"
     return sha256(head.encode(errors="replace") + message.body).hexdigest()[:32]

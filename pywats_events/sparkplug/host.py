@@ -105,6 +105,7 @@ class SparkplugHost:
         self._births = Births()
         self._doors: defaultdict[tuple[str, str | None], _Door] = defaultdict(_Door)
         self._waiting = 0
+        self._was_away = False
         self.adapter = SparkplugAdapter(settings, self._births.words_for)
         self.send: Send | None = None
 
@@ -134,15 +135,22 @@ class SparkplugHost:
             del self._doors[key]
         message.properties = {**message.properties, PROPERTY: said}
 
-    def reconnected(self) -> None:
-        """Ask all nodes for their births: the transport was away, and some may have been missed.
+    def disconnected(self) -> None:
+        """Trust no birth any more: from now on others may be missed.
 
         Where nodes may not be asked, their births hold on: no others will come soon.
         """
-        if not self._can_ask:
+        if self._can_ask:
+            self._was_away = True
+            for node in self._births.all().values():
+                node.await_births(self._now())
+
+    def connected(self) -> None:
+        """Ask the nodes for the births that may have been missed while the transport was away."""
+        if not self._was_away:
             return
+        self._was_away = False
         for name, node in self._births.all().items():
-            node.await_births(self._now())
             group, _, node_id = name.partition("/")
             self._ask(SparkplugTopic(MessageKind.NDATA, group, node_id), node, "the connection was away")
 

@@ -31,6 +31,8 @@ _PLAIN_FIELDS: Final = {
     "double_value": DataType.DOUBLE,
     "string_value": DataType.STRING,
 }
+#: What payloads are marked with whose real one is packed into their body: no part of the specification.
+_COMPRESSED: Final = "SPBV1.0_COMPRESSED"
 _GOOD: Final = 192
 _QUALITY: Final = "quality"
 _UNIT: Final = "engunit"
@@ -46,7 +48,7 @@ class Metric:
             where that is all.
         anchor: alias by which the metric, or a template that it is a member of, goes in place of a name.
         datatype: number of its type; None where only its birth says so.
-        timestamp: milliseconds since 1970 when its value was taken.
+        timestamp: milliseconds since 1970 when its value was taken; None where nothing or 0 is said.
         is_historical: it was kept back and is not the present value.
         is_null: it has no value now.
         quality: 192 good, 0 bad, 500 stale, or another number; None where nothing is said.
@@ -97,7 +99,7 @@ class Payload:
     """A payload.
 
     Attributes:
-        timestamp: milliseconds since 1970 when it was sent.
+        timestamp: milliseconds since 1970 when it was sent; None where nothing or 0 is said.
         seq: its number within the node's session, 0 to 255, then 0 again.
         metrics: its metrics, members of templates among them; definitions of templates are left out.
         aliases: the names that it gives to aliases, as births do.
@@ -140,12 +142,14 @@ def _read(body: bytes) -> Payload:
         given = PayloadMessage.FromString(body)
     except DecodeError as error:
         raise SparkplugError(f"payload: not the protobuf of Sparkplug B: {error}") from error
+    if given.uuid == _COMPRESSED:
+        raise SparkplugError(f"payload: it is compressed ({_COMPRESSED}); switch that off at the node")
     seq = given.seq if given.HasField("seq") else None
     if seq is not None and seq > 0xFF:  # noqa: PLR2004  # one byte
         raise SparkplugError(f"payload: seq {seq} is not 0 to 255")
     reader = _Reader()
     return Payload(
-        timestamp=given.timestamp if given.HasField("timestamp") else None,
+        timestamp=given.timestamp or None,
         seq=seq,
         metrics=tuple(reader.metrics(given.metrics)),
         aliases=reader.aliases,
@@ -199,7 +203,7 @@ class _Reader:
             name=name,
             anchor=anchor,
             datatype=given.datatype or None,
-            timestamp=given.timestamp if given.HasField("timestamp") else None,
+            timestamp=given.timestamp or None,
             is_historical=given.is_historical,
             is_null=given.is_null,
             quality=quality,

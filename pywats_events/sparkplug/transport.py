@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import structlog
 
@@ -15,7 +15,7 @@ from pywats_events.transports.base import BaseTransport, Intake
 log = structlog.get_logger(__name__)
 
 #: Seconds after which a command that could not be sent is given up.
-PATIENCE = 10.0
+PATIENCE: Final = 10.0
 
 
 @runtime_checkable
@@ -85,7 +85,6 @@ class _HostedIntake:
     def __init__(self, intake: Intake, host: SparkplugHost) -> None:
         self._intake = intake
         self._host = host
-        self._was_away = False
 
     async def receive(self, message: RawMessage, *, adapter: Adapter | None = None) -> None:
         if message.address.startswith(f"{NAMESPACE}/"):
@@ -97,10 +96,8 @@ class _HostedIntake:
 
     async def connected(self, transport: str, detail: str) -> None:
         await self._intake.connected(transport, detail)
-        if self._was_away:
-            self._was_away = False
-            self._host.reconnected()
+        self._host.connected()
 
     async def disconnected(self, transport: str, reason: str) -> None:
-        self._was_away = True
+        self._host.disconnected()
         await self._intake.disconnected(transport, reason)

@@ -339,6 +339,22 @@ def test_identity_without_time():
     assert one == same != other
 
 
+def test_no_clock():
+    """A time of 0 is none: the event has that of receipt, and the message is known by its transport."""
+    value = metric(chunk(15, "SN-1"), name="Scan", kind=12, at=0)
+    known = {"session": 1, "aliases": {}, "types": {}}
+    one, other = (
+        read(
+            message("DDATA", payload(value, at=0, seq=3), device="Oven", identity=name, sparkplug=known),
+            {"name": "Scan", "becomes": "unit"},
+        )[0]
+        for name in ("a", "b")
+    )
+    assert isinstance(one, Event)
+    assert one.time == RECEIVED
+    assert one.id != other.id
+
+
 def test_deaths_of_two_sessions():
     """A node that never changes its death dies once for each birth."""
     deaths = [

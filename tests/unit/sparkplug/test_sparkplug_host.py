@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from sparkplug_wire import RECEIVED, T0, bdseq, message, metric, payload, single
 
 from pywats_events import AsyncEventBus, BaseHandler, Event, EventType, RawMessage
 from pywats_events.journal import Query
 from pywats_events.journal.memory import MemoryJournal
-from pywats_events.sparkplug import SparkplugHost, SparkplugSettings, SparkplugTransport
+from pywats_events.sparkplug import SparkplugAdapter, SparkplugHost, SparkplugSettings, SparkplugTransport
 from pywats_events.sparkplug.births import MAX_KNOWN, Births
 from pywats_events.sparkplug.host import MAX_WAITING
 from pywats_events.sparkplug.payload import read_payload
 from pywats_events.sparkplug.topics import SparkplugTopic
 from pywats_events.transports.base import BaseTransport, Intake
+
+RULES = [{"name": "Temp*", "becomes": "reading"}]
 
 
 class Clock:
@@ -34,7 +39,7 @@ class Line:
     """A host, and what it asked of nodes."""
 
     def __init__(self, **settings: Any) -> None:
-        settings.setdefault("metrics", [{"name": "Temp*", "becomes": "reading"}])
+        settings.setdefault("metrics", RULES)
         self.clock = Clock()
         self.host = SparkplugHost(
             SparkplugSettings.model_validate(settings), clock=self.clock, wall=self.clock
@@ -265,7 +270,8 @@ async def test_silent_bridge():
     assert await line.see(ndata(7)) == {"unborn": True}
     await line.see(nbirth())
     await line.see(ndata(9))
-    line.host.reconnected()
+    line.host.disconnected()
+    line.host.connected()
     assert (await line.see(ndata(10)))["aliases"] == {"1": "Temp"}
     assert line.asked == []
 
@@ -274,7 +280,9 @@ async def test_reconnected():
     """After the transport was away each node is asked, and its data waits for the birth that holds now."""
     line = Line()
     await line.see(nbirth())
-    line.host.reconnected()
+    line.host.disconnected()
+    assert line.asked == []
+    line.host.connected()
     assert line.asked == [REQUEST]
     waiting = ndata(77)
     waiting.received_at = RECEIVED + timedelta(days=9000)
@@ -282,6 +290,47 @@ async def test_reconnected():
     assert await passed_in_order(line, waiting, born) == [waiting, born]
     assert waiting.properties["sparkplug"]["aliases"] == {"1": "Temp"}
     assert born.properties["sparkplug"] == {"again": True}
+
+
+async def test_connected_is_no_reconnect():
+    """A transport that says again that it is connected has missed nothing."""
+    line = Line()
+    await line.see(nbirth())
+    line.host.connected()
+    assert (await line.see(ndata(1)))["aliases"] == {"1": "Temp"}
+    assert line.asked == []
+
+
+_HISTORY = st.lists(
+    st.one_of(
+        st.builds(nbirth, session=st.integers(0, 2), seq=st.integers(0, 3), dup=st.booleans()),
+        st.builds(dbirth, seq=st.integers(0, 5), name=st.sampled_from(["Temp a", "Temp b"])),
+        st.builds(ndata, st.integers(0, 5), alias=st.integers(1, 3), dup=st.booleans()),
+        st.builds(ddata, st.integers(0, 5)),
+        st.builds(ndeath, st.integers(0, 2)),
+        st.builds(lambda seq: message("DDEATH", payload(seq=seq), device="Oven"), st.integers(0, 5)),
+    ),
+    max_size=20,
+)
+
+
+@given(_HISTORY)
+async def test_same_history_same_events(history: list[RawMessage]):
+    """Whatever nodes do in whatever order, each message is read, and the same history reads the same."""
+    told: list[list[list[str]]] = []
+    for _ in range(2):
+        line = Line()
+        line.host.send = None
+        told.append([])
+        for one in history:
+            fresh = replace(one)
+            await line.host.prepare(fresh)
+            told[-1].append([part.id for part in line.host.adapter(fresh)])
+            # what is kept of it reads the same without the host
+            alone = SparkplugAdapter(SparkplugSettings.model_validate({"metrics": RULES}))
+            kept = [part.id for part in alone(fresh)]
+            assert kept == told[-1][-1] or fresh.properties["sparkplug"] == {"unborn": True}
+    assert told[0] == told[1]
 
 
 async def test_seen_before():
@@ -298,13 +347,13 @@ async def test_seen_before():
 async def test_not_for_us():
     """Garbage, commands and states are left as they are."""
     line = Line()
-    for given in (
+    for one in (
         message("NDATA", b"\xff"),
         message("NCMD", b""),
         RawMessage(b"", address="spBv1.0/STATE/x"),
     ):
-        await line.host.prepare(given)
-        assert "sparkplug" not in given.properties
+        await line.host.prepare(one)
+        assert "sparkplug" not in one.properties
 
 
 def test_memory_is_bounded():

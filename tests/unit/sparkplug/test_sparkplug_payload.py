@@ -294,6 +294,7 @@ def nested(depth: int) -> bytes:
         (payload(metric(name="n" * 1001)), "longer"),
         (chunk(2, chunk(1, b"\xff\xfe")), "UTF-8"),
         (payload(seq=256), "seq 256"),
+        (chunk(4, "SPBV1.0_COMPRESSED") + chunk(5, b"x"), "compressed"),
         (chunk(5, b"\0" * (1 << 20)), "max_bytes"),
     ],
 )
