@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -101,17 +101,31 @@ class Taker(BaseHandler):
 
 
 @asynccontextmanager
-async def bridge(path: Path, config: MQTTConfig, *, name: str = "mqtt") -> AsyncIterator[Bridge]:
+async def bridge(path: Path, config: MQTTConfig, *handlers: BaseHandler) -> AsyncIterator[Bridge]:
     """Run a bus that reads MQTT into a journal in a file."""
     journal = SQLiteJournal(path)
     bus = AsyncEventBus(journal=journal)
-    transport = MQTTTransport(config, adapter=one_event, name=name, journal=journal)
+    transport = MQTTTransport(config, adapter=one_event, journal=journal)
     one = Bridge(bus, transport)
     bus.register_transport(transport)
-    bus.subscribe(Taker())
+    for handler in (Announcer(one), *handlers):
+        bus.subscribe(handler)
     bus.on_event(one.note)
     async with bus:
         yield one
+
+
+class Announcer(BaseHandler):
+    """Hears when messages can come."""
+
+    event_types = (EventType.TRANSPORT_CONNECTED,)
+
+    def __init__(self, listener: Bridge) -> None:
+        self._listener = listener
+
+    async def handle(self, event: Event) -> None:
+        """Tell of it."""
+        self._listener.note(event)
 
 
 class Bridge:
@@ -131,13 +145,24 @@ class Bridge:
         """Count an event."""
         if event.event_type is EventType.CUSTOM:
             self.bodies[event.payload["body"]] += 1
-            self._came.set()
+        self._came.set()
+
+    async def until_connected(self) -> None:
+        """Wait until messages can come."""
+        await self._until(lambda: self.transport.connected)
+
+    async def until_any(self, count: int) -> None:
+        """Wait until so many different bodies have become events."""
+        await self._until(lambda: len(self.bodies) >= count)
 
     async def until(self, bodies: Sequence[bytes], *, seconds: float = 60.0) -> None:
         """Wait until each of these has become an event."""
         wanted = {body.decode() for body in bodies}
+        await self._until(lambda: len(self.bodies) >= len(wanted) and wanted <= self.bodies.keys(), seconds)
+
+    async def _until(self, is_so: Callable[[], bool], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
-            while not wanted <= self.bodies.keys():
+            while not is_so():
                 self._came.clear()
                 await self._came.wait()
 
@@ -154,7 +179,8 @@ async def kept_in(path: Path) -> tuple[Counter[str], Ledger]:
         after: str | None = None
         while entries := await journal.search(Query(limit=5000, after=after)):
             after = entries[-1].id
-            bodies.update(entry.event.payload["body"] for entry in entries if entry.event is not None)
+            events = [entry.event for entry in entries if entry.event is not None]
+            bodies.update(one.payload["body"] for one in events if one.event_type is EventType.CUSTOM)
         return bodies, ledger
     finally:
         await journal.close()
