@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -34,6 +35,8 @@ _PLAIN_FIELDS: Final = {
 #: What payloads are marked with whose real one is packed into their body: no part of the specification.
 _COMPRESSED: Final = "SPBV1.0_COMPRESSED"
 _GOOD: Final = 192
+#: Properties of a metric that are looked at.
+_MAX_PROPERTIES: Final = 1000
 _QUALITY: Final = "quality"
 _UNIT: Final = "engunit"
 
@@ -225,7 +228,7 @@ def _name(given: Any) -> str | None:
 def _properties(given: Any) -> tuple[int | None, str | None]:
     """Give quality and engineering unit of a metric."""
     quality, unit = None, None
-    for key, each in zip(given.keys, given.values, strict=False):
+    for key, each in islice(zip(given.keys, given.values, strict=False), _MAX_PROPERTIES):
         name = str(key).lower()
         if name == _QUALITY and each.WhichOneof("value") in ("int_value", "long_value"):
             quality = each.int_value or each.long_value
