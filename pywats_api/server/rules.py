@@ -12,6 +12,9 @@ from pywats_api.wsjf.values import parse_moment
 __all__ = ["check_rules", "parse_moment", "walk_steps"]
 
 _REQUIRED = 0  # of a binding
+_DESCRIPTION_LENGTH = 100
+_DATA_TYPES = ("Number", "String", "Bool", "Obj", "Array")
+_NAMES = ("pn", "sn", "rev", "machineName", "location", "purpose")
 _MEASUREMENTS = ("numericMeas", "stringMeas", "booleanMeas")
 
 
@@ -22,8 +25,17 @@ def check_rules(
 ) -> None:
     """Raise `Refused` for a report of right shape that still is not right."""
     by_code = {entry["code"]: entry for entry in processes}
+    for member in _NAMES:
+        if not report[member].strip():  # blanks around are trimmed when a report is stored
+            raise Refused(f"$.{member}: should have at least 1 character that is no blank.")
     _check_times(report)
+    for index, info in enumerate(report.get("miscInfos") or ()):
+        if len(info["description"]) > _DESCRIPTION_LENGTH:
+            raise Refused(f"$.miscInfos[{index}].description: longer than {_DESCRIPTION_LENGTH} characters.")
+    _check_data("$.additionalData", report)
     if report["type"] == "T":
+        if report["root"].get("seqCall") is None:
+            raise Refused("$.root: the root step needs seqCall, the test program.")
         _check_process("$", report, by_code, "isTestOperation", "test operation")
         for path, step in walk_steps("$.root", report["root"]):
             _check_step(path, step)
@@ -104,6 +116,7 @@ def _check_fields(infos: Iterable[Mapping[str, Any]], operation: Mapping[str, An
 def _check_step(path: str, step: Mapping[str, Any]) -> None:
     if step.get("start") is not None:
         _moment(f"{path}.start", step["start"])
+    _check_data(f"{path}.additionalResults", step)
     if step.get("attachment"):
         _check_base64(f"{path}.attachment", step["attachment"])
     for kind in _MEASUREMENTS:
@@ -115,6 +128,21 @@ def _check_step(path: str, step: Mapping[str, Any]) -> None:
                 raise Refused(f"{path}: holds {kind} together with {member}.")
         if len(measurements) > 1:
             _check_names(f"{path}.{kind}", measurements)
+
+
+def _check_data(path: str, owner: Mapping[str, Any]) -> None:
+    """Free data: each property says what it is, at any depth."""
+    groups = owner.get(path.rpartition(".")[2]) or ()
+    waiting = [prop for group in groups for prop in group.get("props") or ()]
+    while waiting:
+        prop = waiting.pop()
+        if prop is None:
+            continue
+        if prop["type"] not in _DATA_TYPES:
+            raise Refused(
+                f'{path}: "{prop["type"]}" of "{prop["name"]}" is none of {", ".join(_DATA_TYPES)}.'
+            )
+        waiting += prop.get("props") or ()
 
 
 def _check_names(path: str, measurements: list[Mapping[str, Any]]) -> None:

@@ -69,6 +69,12 @@ def sound_repair():
     return repair.build().to_wire()
 
 
+def rootless():
+    report = sound_test()
+    report["root"] |= {"seqCall": None, "steps": None}
+    return report
+
+
 class Rule(NamedTuple):
     """A broken rule, as code that builds it, as a change of a sound report, and the reason of both."""
 
@@ -87,6 +93,20 @@ NUMBER = NumericMeas(value=1, status="P")
 TESTS = {
     "serial number too long": Rule(lambda: uut(sn=LONG).build(), {"sn": LONG}, "100 characters"),
     "serial number missing": Rule(lambda: uut(sn="").build(), {"sn": ""}, "sn.*(1 character|shorter)"),
+    "serial number of blanks": Rule(lambda: uut(sn="  ").build(), {"sn": "  "}, "sn.*1 character"),
+    "name of a misc info too long": Rule(
+        lambda: uut().misc(LONG, "WO"), {"miscInfos": [{"description": LONG, "text": "WO"}]}, "100 characters"
+    ),
+    "free data of a kind that is none": Rule(
+        lambda: add({"additional_results": [{"name": "d", "props": [{"name": "a", "type": "Float"}]}]}),
+        {"root/steps/1/additionalResults": [{"name": "d", "props": [{"name": "a", "type": "Float"}]}]},
+        "Number.*Array",
+    ),
+    "root without its program": Rule(
+        lambda: Report.model_validate(rootless()),
+        {"root/seqCall": None, "root/steps": None},
+        "root step needs seqCall",
+    ),
     "part number too long": Rule(lambda: uut(pn=LONG).build(), {"pn": LONG}, "100 characters"),
     "revision missing": Rule(lambda: uut(rev="").build(), {"rev": ""}, "rev.*(1 character|shorter)"),
     "station too long": Rule(lambda: uut(station=LONG).build(), {"machineName": LONG}, "100 characters"),
