@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
+from itertools import accumulate
 from typing import Any, Final
 
 #: Bytes of one message, unpacked.
 MOST_BYTES: Final = 4_000_000
 #: Objects and lists within each other.
 MOST_LEVELS: Final = 64
+#: Numbers, texts, lists and objects.
+MOST_VALUES: Final = 100_000
 _MOST_DIGITS: Final = 300
 _GZIP: Final = 31  # zlib: the largest window, in a gzip frame
 
@@ -34,9 +38,7 @@ def read_json(body: bytes, encoding: str | None = None) -> Any:
         raise BodyError(f"not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
     if not text.strip():
         raise BodyError("empty; a JSON document is expected")
-    openings = body.count(b"[") + body.count(b"{")
-    if openings > MOST_LEVELS and _levels(text) > MOST_LEVELS:
-        raise BodyError(f"nested more than {MOST_LEVELS} levels deep")
+    _check_size(body)
     try:
         return _decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -65,30 +67,26 @@ def _unpacked(body: bytes, encoding: str | None) -> bytes:
     return unpacked
 
 
-def _levels(text: str) -> int:
-    """Count levels outside of texts, as far as they matter."""
-    level = deepest = 0
-    at = 0
-    inside = False
-    while at < len(text) and deepest <= MOST_LEVELS:
-        char = text[at]
-        if inside:
-            if char == "\\":
-                at += 1
-            elif char == '"':
-                inside = False
-            else:  # on to what ends the text
-                ends = [place for place in (text.find('"', at), text.find("\\", at)) if place >= 0]
-                at = (min(ends) if ends else len(text)) - 1
-        elif char == '"':
-            inside = True
-        elif char in "[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif char in "]}":
-            level -= 1
-        at += 1
-    return deepest
+def _check_size(body: bytes) -> None:
+    """Refuse what would take long to read: counted in all its bytes first, then outside of texts."""
+    openings = body.count(b"[") + body.count(b"{")
+    if openings <= MOST_LEVELS and body.count(b",") <= MOST_VALUES - openings:
+        return
+    outside = _TEXT.sub(b"", body)
+    if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MOST_VALUES:
+        raise BodyError(f"holds more than {MOST_VALUES} values")
+    if _levels(outside) > MOST_LEVELS:
+        raise BodyError(f"nested more than {MOST_LEVELS} levels deep")
+
+
+def _levels(outside: bytes) -> int:
+    """Count how deep objects and lists nest in what is left without its texts."""
+    return max(accumulate(map(_STEPS.__getitem__, outside.translate(None, _NO_BRACKETS))), default=0)
+
+
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS: Final = bytes(each for each in range(256) if each not in _STEPS)
 
 
 def _near(text: str, place: int) -> str:

@@ -12,8 +12,10 @@ from typing import Any, Final
 #: Units that one message may cost: some tens of milliseconds.
 MOST_UNITS: Final = 100_000
 #: Units of one evaluation inside an expression, and of one field.
-STEP: Final = 4
+STEP: Final = 6
 FIELD: Final = 2
+#: Characters or members that a function looks at for one unit.
+PER_UNIT: Final = 16
 #: Calls within calls in an expression.
 MOST_DEPTH: Final = 60
 #: Characters of a text, and members of a list, that an expression may make.

@@ -10,9 +10,11 @@ The only module that touches ``jsonata``. What is kept from its ways:
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import Any, Final
@@ -30,6 +32,7 @@ from pywats_events.mapping.bounds import (  # noqa: E402
     MOST_COUNTED,
     MOST_DEPTH,
     MOST_MEMBERS,
+    PER_UNIT,
     STEP,
     Budget,
     TooCostly,
@@ -92,7 +95,7 @@ class Program:
             raise ValueError(f"{_short(text)} is no JSONata: {error}") from error
         self._jsonata.set_validate_input(False)
         self._jsonata.set_output_convert_nulls(False)
-        for name, function in _GUARDED.items():
+        for name, function in _METERED.items():
             self._jsonata.environment.bind(name, function)
         _check_variables(nodes)
         self._truths: dict[int, str] = {}
@@ -135,6 +138,7 @@ class Program:
             TooCostly: it asks for more than the budget has.
         """
         budget.depth = 0
+        _running.budget = budget
 
         def enter(_node: Any, _given: Any, _frame: Any) -> None:
             budget.spend(STEP)
@@ -385,6 +389,31 @@ class _Guards:
         return Functions.to_boolean(arg)
 
 
+class _Running(threading.local):
+    """The budget of the evaluation that runs in this thread."""
+
+    budget: Budget
+
+
+_running: Final = _Running()
+
+
+def _metered(function: Any) -> Any:
+    """Let a function of JSONata cost by what it is given, which some look through with each call."""
+    made = copy.copy(function)
+    inner = function.method
+
+    def call(*given: Any) -> Any:
+        size = sum(len(each) for each in given if isinstance(each, (str, list, dict)))
+        _running.budget.spend(STEP + size // PER_UNIT)
+        found = inner(*given)
+        check_result(found)
+        return found
+
+    made.method = call
+    return made
+
+
 _GUARDED: Final = {
     name: Jsonata.function(name, signature, _Guards, method)
     for name, signature, method in (
@@ -396,4 +425,10 @@ _GUARDED: Final = {
         ("boolean", "<x-:b>", "boolean"),
     )
 }
+_NATIVE: Final = {
+    name: function
+    for name, function in Jsonata.static_frame.bindings.items()
+    if isinstance(function, Jsonata.JNativeFunction)
+}
+_METERED: Final = {name: _metered(function) for name, function in {**_NATIVE, **_GUARDED}.items()}
 _FUNCTIONS: Final = frozenset(Jsonata.static_frame.bindings)

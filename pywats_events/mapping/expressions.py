@@ -69,18 +69,40 @@ _PLAIN: Final = frozenset(
 
 def _quick(node: Any) -> _Quick | None:
     """Make a function that does what a simple node says; None where it is not simple."""
-    if any(value for name, value in vars(node).items() if name not in _PLAIN):
+    is_plain = not any(value for name, value in vars(node).items() if name not in _PLAIN)
+    make = _MAKERS.get(node.type) if is_plain or node.type == "function" else None
+    return None if make is None else make(node)
+
+
+def _constant(node: Any) -> _Quick:
+    constant = node.value
+    return lambda _scope: constant
+
+
+def _kind(node: Any) -> _Quick | None:
+    """Make what does ``$type(payload.a)``, which profiles ask for each value that was measured."""
+    is_type = node.procedure is not None and node.procedure.value == "type" and node.predicate is None
+    path = _quick(node.arguments[0]) if is_type and len(node.arguments) == 1 else None
+    if path is None or node.arguments[0].type != "path":
         return None
-    if node.type == "path":
-        return _path(node)
-    if node.type in {"string", "number"}:
-        constant = node.value
-        return lambda _scope: constant
-    if node.type == "binary" and node.value == "&":
-        return _joined(node)
-    if node.type == "condition":
-        return _either(node)
-    return None
+
+    def kind(scope: Scope) -> str:
+        name = _KINDS.get(type(path(scope)))
+        if name is None:  # missing is not null, which is not told apart here
+            raise _NotSimple
+        return name
+
+    return kind
+
+
+_KINDS: Final = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    dict: "object",
+    list: "array",
+}
 
 
 def _path(node: Any) -> _Quick | None:
@@ -105,6 +127,8 @@ def _path(node: Any) -> _Quick | None:
 
 
 def _joined(node: Any) -> _Quick | None:
+    if node.value != "&":
+        return None
     parts: list[_Quick] = []
     waiting = [node]
     while waiting:
@@ -170,3 +194,12 @@ def _is_same(left: Any, right: Any) -> bool:
 
 
 _SCALARS: Final = frozenset({str, int, float, bool})
+
+_MAKERS: Final[Mapping[str, Callable[[Any], _Quick | None]]] = {
+    "path": _path,
+    "string": _constant,
+    "number": _constant,
+    "binary": _joined,
+    "condition": _either,
+    "function": _kind,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -128,19 +128,19 @@ class MessageMapping:
         made: list[Event | Unreadable] = []
         try:
             scope["payload"] = read_json(raw.body, raw.content_encoding)
-            scopes = [scope] if self.each is None else list(self._scopes(self.each, scope, budget))
+            scopes = [scope] if self.each is None else self._scopes(self.each, scope, budget)
             identity = Identity(raw, several=len(scopes) > 1)
             for index, each in enumerate(scopes):
-                budget.spend(_EVENT)
                 made.append(self._event_or_not(each, raw, budget, identity, index))
         except (BodyError, FieldError, TooCostly) as error:
             # what was made already goes too: all of a message that costs too much, or none
             return [self._unreadable(str(error), raw, 0)]
         return made
 
-    def _scopes(self, each: Value, scope: Mapping[str, Any], budget: Budget) -> Iterator[dict[str, Any]]:
-        for index, item in enumerate(items_of(each, scope, budget)):
-            yield {**scope, self.item: item, "index": index}
+    def _scopes(self, each: Value, scope: Mapping[str, Any], budget: Budget) -> list[dict[str, Any]]:
+        items = items_of(each, scope, budget)
+        budget.spend(_EVENT * len(items))
+        return [{**scope, self.item: item, "index": index} for index, item in enumerate(items)]
 
     def _event_or_not(
         self, scope: dict[str, Any], raw: RawMessage, budget: Budget, identity: Identity, index: int

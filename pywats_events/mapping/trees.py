@@ -83,8 +83,9 @@ class ForEach:
     def __call__(self, scope: Mapping[str, Any], budget: Budget) -> list[Any] | None:
         """Make it; None where there are no items. Raises ``FieldError``."""
         made = []
-        for index, item in enumerate(items_of(self.items, scope, budget)):
-            budget.spend(FIELD)
+        items = items_of(self.items, scope, budget)
+        budget.spend(FIELD * len(items))
+        for index, item in enumerate(items):
             try:
                 value = self.entry({**scope, self.name: item, "index": index}, budget)
             except FieldError as error:

@@ -43,6 +43,8 @@ def test_a_document_is_read_as_it_is():
         (b'{"a":' * 100_000, "levels deep"),
         (b"[" * 100_000, "levels deep"),
         (b'["' + b"[" * 100 + b'"' + b"," * 3 + b"]", "not JSON"),
+        (b"[" + b"1," * 100_001 + b"1]", "more than 100000 values"),
+        (b'["' + b'a"b\\"[{' * 400_000, "not JSON|levels deep|values"),
         (b"0" * (MOST_BYTES + 1), f"at most {MOST_BYTES}"),
     ],
 )
@@ -71,7 +73,7 @@ def test_packed_bodies_are_unpacked_within_bounds(body, encoding, words):
 
 def test_brackets_in_texts_do_not_count_as_levels():
     """A text with a thousand brackets is flat."""
-    data = {"text": "[" * 1000 + '\\"[{' * 100, "more": [["{" * 200]]}
+    data = {"text": "[," * 100_000 + '\\"[{' * 100, "more": [["{" * 200]], "many": ["x"] * 90_000}
     assert read_json(json.dumps(data).encode()) == data
     deepest = b"[" * MOST_LEVELS + b"]" * MOST_LEVELS
     assert read_json(deepest) is not None

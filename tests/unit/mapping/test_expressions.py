@@ -147,6 +147,8 @@ def test_what_must_not_stand_in_an_expression_is_refused_at_load(text, words):
         "($f := function($s, $n) { $n = 0 ? $s : $f($s & $s, $n - 1) }; $f('aaaaaaaa', 40))",
         "($f := function($s, $n) { $n = 0 ? $s : $f([$s, $s], $n - 1) }; $f('a', 25))",
         "$distinct([1..5000])",
+        "$reduce([1..9999], $append)",
+        "$map([1..2000], function($n) { $string(payload.long) })",
         "$match(payload.long, /a*a*b/)",
         "$replace(payload.long, /(a|b)*c[a]*d*/, '')",
         "$split(payload.long, /a*b/)",
@@ -227,11 +229,12 @@ _conditions = st.one_of(
     _paths,
     st.builds(lambda one, op, other: f"{one} {op} {other}", _parts, st.sampled_from(["=", "!="]), _parts),
 )
+_kinds = st.builds("$type({})".format, _paths)
 _choices = st.builds(lambda cond, one, other: f"{cond} ? {one} : {other}", _conditions, _parts, _parts)
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.one_of(_paths, _joined, _choices), _data)
+@given(st.one_of(_paths, _joined, _choices, _kinds), _data)
 def test_simple_expressions_give_what_the_engine_gives(text, data):
     """The short way is only shorter."""
     expression = Expression(text)
