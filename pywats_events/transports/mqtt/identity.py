@@ -127,7 +127,8 @@ class Recognition:
 
 
 def _digest(topic: str, body: bytes) -> str:
-    digest = blake2b(topic.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
-    digest.update(b"\0")
+    name = topic.encode(errors="surrogatepass")
+    digest = blake2b(b"%d " % len(name), digest_size=_DIGEST_BYTES)
+    digest.update(name)
     digest.update(body)
     return digest.hexdigest()
