@@ -115,7 +115,7 @@ class EmptyResponseError(NotFoundError):
     """200 without content where one thing was asked for: some routes say "not found" that way."""
 
     code = "EMPTY_RESPONSE"
-    hint = "Check the identifier; a report sent just now may still be queued on the server."
+    hint = "Check the identifier; what was sent just now may still be queued on the server."
 
 
 class ConflictError(WatsApiError):
