@@ -154,7 +154,8 @@ somebody's attention |
                 return self._refused(f"{why}; name its authority with ca_file")
             if isinstance(cause, OSError) and cause.strerror:
                 # asyncio has put words of its own there; those of name look-ups have no number above 0
-                why = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror
+                number = cause.errno or 0
+                why = os.strerror(number) if number > 0 else cause.strerror
                 return self._away(f"{self._rule.host} can't be reached: {why}")
         why = _one_line(str(error).encode()) or type(error).__name__
         return self._away(f"{self._rule.host} can't be reached: {why}")

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.status import Status
@@ -194,7 +194,10 @@ class _Replay:
         return not dead
 
     def _bridge(self) -> Bridge:
-        bridge = bridge_of(self.settings.model_copy(update=dict.fromkeys(SOURCES)))
+        silent: dict[str, Any] = dict.fromkeys(SOURCES)
+        if self.settings.mqtt is not None:  # what goes out may go out there
+            silent["mqtt"] = self.settings.mqtt.model_copy(update={"subscriptions": ()})
+        bridge = bridge_of(self.settings.model_copy(update=silent))
         bridge.bus.register_transport(self.readers.before(self.transport))
         bridge.bus.on_event(self._note_event)
         return bridge

@@ -66,6 +66,11 @@ client_id = "bridge-{line}"
 [[mqtt.subscriptions]]
 topic = "{line}/{{station}}/result"
 profile = "pass-fail"
+[[outgoing]]
+name = "board"
+events = ["test.result"]
+topic = "{line}-board/{{key}}"
+retain = true
 """,
         wats=wats.url,
     )
@@ -84,6 +89,8 @@ profile = "pass-fail"
         code, printed, said = await call("replay", path, "--config", config, "--speed", "max")
         assert (code, printed.startswith("3 of 3 messages, 3 events; ")) == (0, True), (printed, said)
         assert await serials(wats) == ["SN1", "SN2", "SN3"]
+    with await asyncio.to_thread(Publisher, mosquitto, topic=f"{line}-board/#") as board:
+        await asyncio.to_thread(board.until, lambda: len(board.received) == 3)
 
 
 async def test_calls_of_a_hook_become_reports(wats: LocalWATS, tmp_path: Path) -> None:

@@ -142,14 +142,16 @@ class CaptureTransport(BaseTransport):
             raise CaptureError(f"{self.path}: {damage}")
         self.skipped += 1
 
-    def _reading(self, recorded: RawMessage) -> Adapter:
-        return lambda _: self.adapter(recorded)
+    def _reading(self, received_at: datetime) -> Adapter:
+        return lambda message: self.adapter(replace(message, received_at=received_at))
 
     async def _hand_over(self, due: Sequence[RawMessage], intake: Intake) -> None:
         """Give messages to the bus, so many at a time that they share its commits, in their order."""
         taking = [
             asyncio.ensure_future(
-                intake.receive(replace(each, received_at=datetime.now(UTC)), adapter=self._reading(each))
+                intake.receive(
+                    replace(each, received_at=datetime.now(UTC)), adapter=self._reading(each.received_at)
+                )
             )
             for each in due
         ]
