@@ -80,7 +80,8 @@ class StateHandler(BaseHandler):
 
     - A line changes its state every few seconds, so a state is told only when it has lasted a while, when it
       is still the last one that the station told, and when it is another one than we told last.
-    - States that people set (``states.kept``) stay. So does any that was set while ours would be the same.
+    - States that people set (``states.kept``) stay, also where the station agreed with them for a while. So
+      does any that was set while ours would be the same.
     - A stage or lane has a state of its own: it counts only where the station's rule gives it an asset.
 
     The newest state wins over older ones by a fact that is written when an event comes in. The bus's own
@@ -150,9 +151,9 @@ class StateHandler(BaseHandler):
 
     async def _set(self, event: Event, place: AssetPlace, state: AssetState, rule: str) -> Done | Dropped:
         key = keys.asset_state_set(place.serial)
-        ours = (await self._memory.recall([key])).get(key, {}).get("state")
+        told = (await self._memory.recall([key])).get(key, {})
         detail = {"asset": place.serial, "state": STATE_NAMES[state], "sources": {"state": rule}}
-        if ours == state:
+        if told.get("state") == state:
             return Dropped(f'asset "{place.serial}" was told that it is {STATE_NAMES[state]} already')
         with wats_failures():
             asset = await self._asset(place)
@@ -160,13 +161,15 @@ class StateHandler(BaseHandler):
                 return Dropped(unregistered(place))
             found = asset.state
             if found == state:
-                await self._note(key, state)
+                await self._note(key, state, by_us=told.get("by_us"))  # whoever put it there
                 return Done({**detail, "found": "so already"})
             kept = _name(found) in self._rules.states.kept
-            if kept and found != ours:
+            if kept and found != told.get("by_us"):
                 return Dropped(f'asset "{place.serial}" is {_name(found)}, which people set (states.kept)')
+            # before, so that a try whose answer was lost is known again as ours
+            await self._note(key, told.get("state"), by_us=state)
             await self._assets.set_asset_state(serial_number=place.serial, state=state)
-        await self._note(key, state)
+        await self._note(key, state, by_us=state)
         _logger.info("asset state set", asset=place.serial, state=STATE_NAMES[state], event_id=event.id)
         if self._rules.states.log:
             line = marked([f"State: {STATE_NAMES[state]}"], event)
@@ -183,8 +186,12 @@ class StateHandler(BaseHandler):
                 return asset
         return None
 
-    async def _note(self, key: str, state: AssetState) -> None:
-        await self._memory.remember([Fact(key=key, value={"state": int(state)}, time=datetime.now(UTC))])
+    async def _note(self, key: str, state: int | None, *, by_us: int | None) -> None:
+        value = {
+            "state": None if state is None else int(state),
+            "by_us": None if by_us is None else int(by_us),
+        }
+        await self._memory.remember([Fact(key=key, value=value, time=datetime.now(UTC))])
 
 
 def _name(state: int | None) -> str:

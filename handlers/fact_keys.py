@@ -189,7 +189,7 @@ def asset_state_said(handle: str, part: str) -> str:
 
 
 def asset_state_set(serial_number: str) -> str:
-    """The state that we gave an asset last."""
+    """The state that an asset was in when we were through last, and the one that we gave it ourselves."""
     return _key("asset-state-set", serial_number)
 
 

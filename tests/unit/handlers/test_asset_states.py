@@ -9,7 +9,7 @@ from handlers import StateHandler
 from handlers.asset_rules import StateRules
 from handlers.asset_state import state_by_table
 from pywats_api.asset import AssetState
-from pywats_events.errors import DestinationUnavailable, NotReady
+from pywats_events.errors import DestinationUnavailable, NotReady, TransientError
 from pywats_events.event import EventType
 from pywats_events.handler import Done, Dropped
 
@@ -102,6 +102,28 @@ async def test_what_the_bridge_set_may_change(api):
     made, _ = await handler(api, states={"table": {"6100": "In storage"}})
     await made.handle(changed(6100))
     assert await state(api) is AssetState.IN_STORAGE
+    await made.handle(changed(1100, at=60))
+    assert await state(api) is AssetState.IN_OPERATION
+
+
+async def test_what_people_set_is_not_ours_because_the_station_agrees(api):
+    """People put it in storage, the station says so too: it is not for the station to fetch it out again."""
+    made, _ = await handler(api, states={"table": {"6100": "In storage"}})
+    await made.handle(changed(1100))
+    await api.asset.set_asset_state(serial_number=ASSET, state=AssetState.IN_STORAGE)
+    assert (await made.handle(changed(6100, at=5))).detail["found"] == "so already"
+    assert "which people set" in (await made.handle(changed(1100, at=60))).rule
+    assert await state(api) is AssetState.IN_STORAGE
+
+
+async def test_a_state_whose_answer_was_lost_is_ours(wats, api):
+    """The second try finds it there, and the station may change it again."""
+    made, _ = await handler(api, states={"table": {"6100": "In storage"}})
+    wats.knobs.reject_next(1, status=500, path="/api/Asset/State")
+    with pytest.raises(TransientError):
+        await made.handle(changed(6100))
+    await api.asset.set_asset_state(serial_number=ASSET, state=AssetState.IN_STORAGE)  # as if it had arrived
+    assert (await made.handle(changed(6100))).detail["found"] == "so already"
     await made.handle(changed(1100, at=60))
     assert await state(api) is AssetState.IN_OPERATION
 
