@@ -14,6 +14,7 @@ from brokers.recorder import Recorder
 from mqtt_steps import VERSIONS, numbered, publish, publisher, running, settings, topic_in
 
 from pywats_events.journal import JournalError
+from pywats_events.transports.mqtt.probe import BrokerUnfit, probe
 
 pytestmark = pytest.mark.broker
 
@@ -310,6 +311,24 @@ async def test_password(own_mosquitto: Callable[..., Mosquitto]):
         assert 'refuses user "bridge"' in reason
         assert "check username and password" in reason
         assert "wr0ng" not in reason + repr(transport.config)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_looking_at_a_broker_disturbs_nobody(
+    mosquitto: Mosquitto, own_mosquitto: Callable[..., Mosquitto], version: str
+):
+    """A look says whether we would be let in, leaves a bridge that runs alone, and leaves no session."""
+    config = settings(mosquitto, protocol=version)
+    intake = Recorder()
+    async with running(config, intake) as transport:
+        await intake.until_connected()
+        assert await probe(config) == f"{config.broker} lets us in with MQTT {version}"
+        await publish(mosquitto, topic_in(config), b"1")
+        await intake.until_taken(1)
+        assert transport.tally.connections == 1
+    picky = settings(own_mosquitto(users={"bridge": "s3cret"}), protocol=version)
+    with pytest.raises(BrokerUnfit, match="refuses a client without a user"):
+        await probe(picky)
 
 
 async def test_tls(mosquitto: Mosquitto, own_mosquitto: Callable[..., Mosquitto]):

@@ -44,12 +44,12 @@ _IF_NEW, _NEVER = 1, 2
 class _Client(Client):
     """The library's client on a connection that stands already."""
 
-    def __init__(self, wire: Wire, config: MQTTConfig) -> None:
+    def __init__(self, wire: Wire, config: MQTTConfig, *, keeps_session: bool) -> None:
         is_5 = config.protocol == "5"
         super().__init__(
             CallbackAPIVersion.VERSION2,
             config.client_id,
-            clean_session=None if is_5 else False,
+            clean_session=None if is_5 else not keeps_session,
             protocol=_VERSIONS[config.protocol],
             reconnect_on_failure=False,
             manual_ack=True,
@@ -67,6 +67,7 @@ class Connection:
         config: broker and subscriptions.
         on_message: a message came, with its payload and its QoS.
         on_oversized: a message came that is too large to be taken.
+        keeps_session: the broker has kept our session, and goes on to do so.
 
     Attributes:
         ended: done, with the reason, when the connection has ended.
@@ -81,10 +82,12 @@ class Connection:
         *,
         on_message: Callable[[MQTTMessage, bytes, int], None],
         on_oversized: Callable[[Oversized], None],
+        keeps_session: bool = True,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._config = config
         self._on_message = on_message
+        self._keeps_session = keeps_session
         self._loop = loop
         self._wire = Wire(limit=config.max_packet_bytes, has_properties=config.protocol == "5")
         self._wire.on_packet = self._read
@@ -177,7 +180,7 @@ class Connection:
 
     def _make_client(self) -> _Client:
         config = self._config
-        client = _Client(self._wire, config)
+        client = _Client(self._wire, config, keeps_session=self._keeps_session)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message_read
@@ -198,7 +201,9 @@ class Connection:
         wishes.SessionExpiryInterval = config.session_expiry
         wishes.ReceiveMaximum = config.receive_maximum
         wishes.MaximumPacketSize = config.max_packet_bytes
-        self._client.connect(config.host, config.port, config.keepalive, clean_start=False, properties=wishes)
+        self._client.connect(
+            config.host, config.port, config.keepalive, clean_start=not self._keeps_session, properties=wishes
+        )
 
     def _filters(self) -> Mapping[str, SubscribeOptions | int]:
         """Give the topic filters with what is wanted of each."""

@@ -40,9 +40,13 @@ class Taking:
         most: from so many waiting messages on it is full.
         delays: how long to wait before a journal that refused is asked again.
         tally: where to count.
-        on_change: called when it may have become full, or may be so no more.
+        on_change: called when it has become full, and when it is so no more.
         on_refusal: called when the journal refuses messages.
         on_fault: called when taking a message in failed as nothing should.
+
+    Attributes:
+        is_full: no more messages are to be read for now.
+        refused: why the journal takes nothing in; None while it does.
     """
 
     def __init__(
@@ -69,14 +73,8 @@ class Taking:
         self._refusal: asyncio.Task[None] | None = None
         self._refusals = 0
         self._accepts = True
-        self._was_full = False
+        self.is_full = False
         self.refused: JournalError | None = None
-
-    @property
-    def is_full(self) -> bool:
-        """True from ``most`` messages on until half of them are taken in."""
-        self._was_full = len(self._waiting) > (self._most // 2 if self._was_full else self._most)
-        return self._was_full
 
     def offer(self, message: RawMessage, *, comes_again: bool, adapter: Adapter | None = None) -> None:
         """Take a message in.
@@ -93,14 +91,13 @@ class Taking:
         self._waiting[one] = None
         if self.refused is None:
             self._begin(one)
-        if len(self._waiting) > self._most:
-            self._on_change()
+        self._judge_room()
 
     def connection_ended(self) -> None:
         """Give up what comes again by itself over the next connection."""
         for one in [one for one in self._waiting if one.comes_again]:
             self._give_up(one)
-        self._on_change()
+        self._judge_room()
 
     async def stop(self) -> None:
         """Take nothing more; let the intake finish what it has begun, for a moment, and give up the rest."""
@@ -132,8 +129,7 @@ class Taking:
         self._waiting.pop(one, None)
         if self.refused is None:
             self._refusals = 0
-        if self._was_full:
-            self._on_change()
+        self._judge_room()
 
     def _on_refusal(self, error: JournalError) -> None:
         if self.refused is not None or not self._accepts:
@@ -158,6 +154,13 @@ class Taking:
         self.refused = None
         for one in list(self._waiting):
             self._begin(one)
+
+    def _judge_room(self) -> None:
+        """Be full above ``most`` messages, until half of them are taken in."""
+        is_full = len(self._waiting) > (self._most // 2 if self.is_full else self._most)
+        if is_full != self.is_full:
+            self.is_full = is_full
+            self._on_change()
 
     def _give_up(self, one: _Waiting) -> None:
         self._waiting.pop(one, None)

@@ -185,6 +185,7 @@ class MQTTTransport(BaseTransport):
         await connection.subscribe()
         self._tell(connection.hints)
         connection.publish_status("online")
+        self._steer()
         await self._announce_connected(connection, intake)
         await asyncio.wait([connection.ended])
         raise connection.ended.result()
