@@ -34,9 +34,7 @@ def mapping_findings(
         hider = next((each for each in earlier if _hides(each, pattern)), None)
         earlier.append(pattern)
         if hider is not None:
-            said = (
-                f"is never used: {hider.text} stands before it and matches all of it; put it above"
-            )
+            said = f"is never used: {hider.text} stands before it and matches all of it; put it above"
             yield False, what, said
             continue
         faults = list(_faults(pattern, reading, adapter, base))

@@ -18,6 +18,7 @@ FORMATS: Final[Mapping[str, Adapter]] = {"cloudevents": cloudevents_adapter, "ev
 
 #: Addresses whose reading is remembered: those of a factory are few, and each comes again and again.
 _MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 512
 
 _Way: TypeAlias = tuple[
     Callable[[RawMessage, Mapping[str, str]], Sequence[Event | Unreadable]], dict[str, str]
@@ -55,7 +56,8 @@ def adapter_of(
             found = find(address)
             if len(remembered) >= _MOST_REMEMBERED:
                 remembered.clear()
-            remembered[address] = found
+            if len(address) <= _LONGEST_REMEMBERED:
+                remembered[address] = found
         if found is None:
             return [_unread(message)]
         way, parts = found

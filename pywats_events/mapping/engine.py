@@ -1,44 +1,33 @@
 """The JSONata engine as mappings use it: compiled once, pure, bounded, strict where a verdict is decided.
 
-The only module that touches ``jsonata``. What is kept from its ways:
+What is done here and not left to the library:
 
-- importing it raises the interpreter's recursion limit to 10,000, which is put back here;
-- its own time limit counts from the moment an expression was compiled, so bounds are counted here instead,
-  by the hooks that it calls around each evaluation;
+- its own time limit counts from the moment an expression was compiled, so bounds are counted by hooks that
+  it calls around each evaluation;
 - an evaluation without bindings writes into the compiled expression, so each gets bindings of its own.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import Any, Final
 
-_limit = sys.getrecursionlimit()
-from jsonata import Jsonata  # type: ignore[import-untyped]  # noqa: E402  # between the two looks at the limit
-from jsonata.functions import Functions  # type: ignore[import-untyped]  # noqa: E402
-from jsonata.jexception import JException  # type: ignore[import-untyped]  # noqa: E402
-from jsonata.utils import Utils  # type: ignore[import-untyped]  # noqa: E402
-
-sys.setrecursionlimit(_limit)
-
-from pywats_events.mapping.bounds import (  # noqa: E402
+from pywats_events.mapping.bounds import (
     MOST_CHARACTERS,
     MOST_COUNTED,
     MOST_DEPTH,
     MOST_MEMBERS,
-    PER_UNIT,
     STEP,
     Budget,
     TooCostly,
     check_result,
 )
-from pywats_events.mapping.regexes import bounded_regex  # noqa: E402
+from pywats_events.mapping.functions import FUNCTIONS, METERED, EvaluationError, Undecided, running, shown
+from pywats_events.mapping.library import JException, Jsonata, Utils
+from pywats_events.mapping.regexes import bounded_regex
 
 _LONGEST_EXPRESSION: Final = 20_000
 _DEEPEST_RESULT: Final = 64
@@ -52,14 +41,6 @@ _IMPURE: Final = {
 _COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "in"})
 _PASSES: Final = frozenset({"pass", "passed"})
 _LONGEST_SAID: Final = 60
-
-
-class EvaluationError(ValueError):
-    """An expression can't be worked out for this message; the text says why."""
-
-
-class Undecided(EvaluationError):  # noqa: N818  # says what the condition is
-    """A condition is neither true nor false."""
 
 
 class Program:
@@ -83,19 +64,19 @@ class Program:
             self.ast = self._jsonata.ast
             nodes = list(_nodes(self.ast))
         except JException as error:
-            raise ValueError(f"{_short(text)} is no JSONata: {_plain(error)}") from error
+            raise ValueError(f"{shown(text)} is no JSONata: {_plain(error)}") from error
         except RecursionError as error:
-            raise ValueError(f"{_short(text)} is nested too deep") from error
+            raise ValueError(f"{shown(text)} is nested too deep") from error
         except (
             TypeError,
             AttributeError,
             KeyError,
             IndexError,
         ) as error:  # how its parser meets some mistakes
-            raise ValueError(f"{_short(text)} is no JSONata: {error}") from error
+            raise ValueError(f"{shown(text)} is no JSONata: {error}") from error
         self._jsonata.set_validate_input(False)
         self._jsonata.set_output_convert_nulls(False)
-        for name, function in _METERED.items():
+        for name, function in METERED.items():
             self._jsonata.environment.bind(name, function)
         _check_variables(nodes)
         self._truths: dict[int, str] = {}
@@ -138,7 +119,7 @@ class Program:
             TooCostly: it asks for more than the budget has.
         """
         budget.depth = 0
-        _running.budget = budget
+        running.budget = budget
 
         def enter(_node: Any, _given: Any, _frame: Any) -> None:
             budget.spend(STEP)
@@ -167,7 +148,7 @@ class Program:
             value = _settled(found)
             if not isinstance(value, bool):
                 raise Undecided(
-                    f"the condition {self._truths[place]} is {_short(value)}, not true or false: compare it "
+                    f"the condition {self._truths[place]} is {shown(value)}, not true or false: compare it "
                     "with what you expect"
                 )
         if place in self._known and _settled(found) in (None, Utils.NULL_VALUE):
@@ -177,7 +158,7 @@ class Program:
             )
         if place in self._filters and isinstance(_settled(found), str):
             raise Undecided(
-                f"the filter [{self._filters[place]}] is {_short(_settled(found))}, not true or false: "
+                f"the filter [{self._filters[place]}] is {shown(_settled(found))}, not true or false: "
                 "compare it"
             )
 
@@ -269,7 +250,7 @@ def _check_variables(nodes: list[Any]) -> None:
         name = str(node.value)
         if name in _IMPURE and name not in defined:
             raise ValueError(f"${name} must not be used: {_IMPURE[name]}")
-        if name not in defined and name not in _FUNCTIONS:
+        if name not in defined and name not in FUNCTIONS:
             raise ValueError(f"there is no ${name}: it is no function of JSONata, and nothing sets it")
 
 
@@ -327,108 +308,3 @@ _WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "block": lambda node: f"({'; '.join(_said(each) for each in node.expressions or ())})",
     "variable": lambda node: f"${node.value}",
 }
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "missing"
-    if value is Utils.NULL_VALUE:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = repr(value) if isinstance(value, str) else str(value)
-    text = text.encode(errors="replace").decode()
-    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}..."
-
-
-class _Guards:
-    """Functions of JSONata that may cost much at one go, with a look at the cost first."""
-
-    @staticmethod
-    def pad(string: Any, width: Any, char: Any) -> Any:
-        if isinstance(width, (int, float)) and abs(width) > MOST_COUNTED:
-            raise TooCostly(f"fills a text up to more than {MOST_COUNTED} characters")
-        return Functions.pad(string, width, char)
-
-    @staticmethod
-    def replace(string: Any, pattern: Any, replacement: Any, limit: Any) -> Any:
-        if isinstance(string, str):
-            longest = len(replacement) if isinstance(replacement, str) else 1
-            if (len(string) + 1) * max(longest, 1) > MOST_CHARACTERS:
-                raise TooCostly(f"may make a text of more than {MOST_CHARACTERS} characters")
-            if limit is not None and limit > MOST_COUNTED:
-                raise TooCostly(f"replaces more than {MOST_COUNTED} times")
-        return Functions.replace(string, pattern, replacement, limit)
-
-    @staticmethod
-    def join(strs: Any, separator: Any) -> Any:
-        if isinstance(strs, list):
-            between = len(separator) if isinstance(separator, str) else 0
-            if sum(len(each) + between for each in strs if isinstance(each, str)) > MOST_CHARACTERS:
-                raise TooCostly(f"makes a text of more than {MOST_CHARACTERS} characters")
-        return Functions.join(strs, separator)
-
-    @staticmethod
-    def distinct(arr: Any) -> Any:
-        if isinstance(arr, list) and len(arr) > MOST_COUNTED // 10:
-            raise TooCostly(f"compares more than {MOST_COUNTED // 10} members with each other")
-        return Functions.distinct(arr)
-
-    @staticmethod
-    def not_(arg: Any) -> bool:
-        if not isinstance(arg, bool):
-            raise Undecided(f"$not is asked of {_short(arg)}, which is not true or false")
-        return not arg
-
-    @staticmethod
-    def boolean(arg: Any) -> Any:
-        if isinstance(arg, str):
-            raise Undecided(f"$boolean is asked of the text {_short(arg)}: compare it with what you expect")
-        return Functions.to_boolean(arg)
-
-
-class _Running(threading.local):
-    """The budget of the evaluation that runs in this thread."""
-
-    budget: Budget
-
-
-_running: Final = _Running()
-
-
-def _metered(function: Any) -> Any:
-    """Let a function of JSONata cost by what it is given, which some look through with each call."""
-    made = copy.copy(function)
-    inner = function.method
-
-    def call(*given: Any) -> Any:
-        size = sum(len(each) for each in given if isinstance(each, (str, list, dict)))
-        _running.budget.spend(STEP + size // PER_UNIT)
-        found = inner(*given)
-        check_result(found)
-        return found
-
-    made.method = call
-    return made
-
-
-_GUARDED: Final = {
-    name: Jsonata.function(name, signature, _Guards, method)
-    for name, signature, method in (
-        ("pad", "<s-ns?:s>", "pad"),
-        ("replace", "<s-(sf)(sf)n?:s>", "replace"),
-        ("join", "<a<s>s?:s>", "join"),
-        ("distinct", "<x:x>", "distinct"),
-        ("not", "<x-:b>", "not_"),
-        ("boolean", "<x-:b>", "boolean"),
-    )
-}
-_NATIVE: Final = {
-    name: function
-    for name, function in Jsonata.static_frame.bindings.items()
-    if isinstance(function, Jsonata.JNativeFunction)
-}
-_METERED: Final = {name: _metered(function) for name, function in {**_NATIVE, **_GUARDED}.items()}
-_FUNCTIONS: Final = frozenset(Jsonata.static_frame.bindings)

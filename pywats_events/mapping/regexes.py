@@ -13,7 +13,7 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final, Protocol
 
-from pywats_events.mapping.bounds import TooCostly
+from pywats_events.mapping.bounds import MOST_COUNTED, TooCostly
 
 #: Tries of one search: some ten milliseconds.
 _MOST_TRIES: Final = 2_000_000
@@ -56,7 +56,10 @@ class BoundedPattern:
     def finditer(self, string: str) -> Iterator[re.Match[str]]:
         """Find all matches."""
         self._check(string)
-        return self._pattern.finditer(string)
+        for count, found in enumerate(self._pattern.finditer(string)):
+            if count >= MOST_COUNTED:
+                raise TooCostly(f"/{self._text}/ is found more than {MOST_COUNTED} times")
+            yield found
 
     def sub(self, repl: Any, string: str, count: int = 0) -> str:
         """Replace matches."""

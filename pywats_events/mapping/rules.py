@@ -19,8 +19,8 @@ from pywats_events.mapping.conversions import (
     time_reader,
     zone_of,
 )
-from pywats_events.mapping.engine import EvaluationError
 from pywats_events.mapping.expressions import Expression
+from pywats_events.mapping.functions import EvaluationError
 from pywats_events.mapping.names import Known
 
 _PASSED: Final = frozenset({"pass", "passed"})

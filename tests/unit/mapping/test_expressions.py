@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pywats_events.mapping.bounds import Budget, TooCostly
-from pywats_events.mapping.engine import EvaluationError, Undecided
 from pywats_events.mapping.expressions import Expression
+from pywats_events.mapping.functions import EvaluationError, Undecided
 
 SCOPE = {
     "payload": {
@@ -147,17 +147,27 @@ def test_what_must_not_stand_in_an_expression_is_refused_at_load(text, words):
         "($f := function($s, $n) { $n = 0 ? $s : $f($s & $s, $n - 1) }; $f('aaaaaaaa', 40))",
         "($f := function($s, $n) { $n = 0 ? $s : $f([$s, $s], $n - 1) }; $f('a', 25))",
         "$distinct([1..5000])",
+        "$spread([1..5000].{'a': 1})",
+        "$replace($join([1..9000].$string($), ','), ',', '')",
         "$reduce([1..9999], $append)",
         "$map([1..2000], function($n) { $string(payload.long) })",
         "$match(payload.long, /a*a*b/)",
         "$replace(payload.long, /(a|b)*c[a]*d*/, '')",
         "$split(payload.long, /a*b/)",
+        "$match($join([1..9000].$string($), ','), /[0-9]/)",
     ],
 )
 def test_what_costs_too_much_ends_soon_and_says_so(text):
     """No expression holds the loop up, whatever a message brings; without bounds these take for ever."""
     with pytest.raises(TooCostly):
         run(text)
+
+
+def test_a_time_of_day_is_not_read_as_today():
+    """The same message gives the same events tomorrow."""
+    assert run("$toMillis('2026-03-02', '[Y]-[M01]-[D01]')") == 1772409600000
+    with pytest.raises(EvaluationError, match="has no year"):
+        run("$toMillis('12:30', '[H01]:[m01]')")
 
 
 def test_the_same_expression_serves_again_after_it_failed():
