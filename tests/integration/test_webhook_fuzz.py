@@ -24,7 +24,7 @@ from pywats_events.cloudevents import cloudevents_adapter, own_events_adapter
 from pywats_events.mapping import adapter_of
 from pywats_events.transports.webhook import WebhookConfig, WebhookTransport
 
-EXAMPLES = 25
+EXAMPLES = 20
 CONFIG = WebhookConfig(
     listen="http://127.0.0.1:0",
     openapi=True,

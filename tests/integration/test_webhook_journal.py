@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import structlog
 from brokers.ports import free_ports
 from listening import Durable, HeldUp, Refusing
 from webhook_steps import SECONDS, cloudevent, request, webhooks
@@ -107,6 +108,18 @@ async def test_backlog_above_its_limit():
         assert await hooks.bus.drain(timeout=SECONDS)
         assert (await hooks.post("open", cloudevent(2))).status_code == 202
         assert hooks.ids == ["/testers/7#1", "/testers/7#2"]
+
+
+async def test_back_pressure_does_not_fill_the_log():
+    """While callers are held up, the log says so once for each hook, until one is let in again."""
+    journal = Refusing()
+    with structlog.testing.capture_logs() as logs:
+        async with webhooks(OPEN, journal=journal) as hooks:
+            for refuses in (True, True, False, True):
+                journal.refuses = refuses
+                await hooks.post("open", cloudevent())
+    levels = [entry["log_level"] for entry in logs if entry["event"] == "webhook refused"]
+    assert levels == ["warning", "debug", "warning"]
 
 
 async def test_journal_in_memory_answers_when_all_is_done():

@@ -126,21 +126,20 @@ async def test_body_of_100_megabytes_costs_little_memory(is_declared):
 
 
 async def test_memory_of_all_callers_together_is_bounded():
-    """Where many large bodies come at one time, some are told to come later."""
-    large = {**OPEN, "max_bytes": ROOM}
-    async with webhooks(large) as hooks:
-        held = await hooks.connect()
-        size = ROOM - MEGABYTE
-        await held.send(f"POST /hooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
-        for _ in range(62):
-            await held.send(b" " * MEGABYTE)
-        other = await hooks.post("open", b" " * (3 * MEGABYTE))
-        assert other.status_code == 503
-        assert other.headers["retry-after"] == "1"
-        assert (await hooks.post("open", cloudevent())).status_code == 202
-        await held.send(b" " * MEGABYTE)
-        assert (await held.answer())[0] == 400
-        assert (await hooks.post("open", b" " * (3 * MEGABYTE))).status_code == 400
+    """Of large bodies that come at one time, those that find no room are told to come later."""
+    async with webhooks({**OPEN, "max_bytes": ROOM}) as hooks:
+        slow = await hooks.connect()
+        size = 40 * MEGABYTE + 1
+        await slow.send(f"POST /hooks/open HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
+        await slow.send(b" " * (size - 1))
+        # which of both is refused depends on what sockets still keep of the first one
+        other = await hooks.post("open", b" " * (40 * MEGABYTE))
+        await slow.send(b" ")
+        status, headers, _ = await slow.answer()
+        told = {other.status_code: other.headers, status: headers}
+        assert told.keys() == {400, 503}
+        assert told[503]["retry-after"] == "1"
+        assert (await hooks.post("open", b" " * (40 * MEGABYTE))).status_code == 400
 
 
 async def test_gzip():
@@ -164,7 +163,7 @@ async def test_gzip():
 
 async def test_gzip_bomb():
     """What is large only when it is unpacked is refused, and unpacked no further than its hook allows."""
-    bomb = gzip.compress(b"[" + b" " * (200 * MEGABYTE) + b"]", compresslevel=1)
+    bomb = gzip.compress(b"[" + b" " * (64 * MEGABYTE) + b"]", compresslevel=1)
     async with webhooks(OPEN) as hooks:
         tracemalloc.start()
         answer = await hooks.post("open", bomb, {"Content-Encoding": "gzip"})

@@ -39,6 +39,9 @@ _WHEN_ENDING: Final = 10.0
 #: A hook takes this part of a minute's calls at once.
 _BURST: Final = 10
 
+#: Statuses that say that callers are not at fault.
+_HOLD_UP: Final = (429, 503)
+
 #: Where a server puts the client certificate that a connection brought (see ``server.HookConnection``).
 CLIENT_CERTIFICATE: Final = "client_certificate"
 
@@ -75,6 +78,7 @@ class Receiver:
         self._largest = max((hook.max_bytes for hook in config.hooks), default=0)
         self._room = max(ROOM, self._largest)
         self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._held_up: dict[str, int] = {}
         self._intake: Intake | None = None
         self._limits: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
@@ -133,9 +137,7 @@ class Receiver:
             response, about["events"] = await self._taken(request, gate, is_hook=name != "?")
         except Problem as problem:
             response = problem.response()
-            log.warning(
-                "webhook refused", transport=self._name, status=problem.status, reason=problem.reason, **about
-            )
+            self._tell_refusal(name, problem, about)
         except ClientDisconnect:
             log.warning(
                 "caller of a webhook hung up before its message was here", transport=self._name, **about
@@ -146,9 +148,18 @@ class Receiver:
             log.exception("webhook failed", transport=self._name, **about)
             response = Problem(500, "the bridge failed at this message; its log says why").response()
         else:
+            self._held_up.pop(name, None)
             log.debug("webhook taken in", transport=self._name, seconds=_since(began), **about)
         self.answers[name, response.status_code] += 1
         return response
+
+    def _tell_refusal(self, name: str, problem: Problem, about: dict[str, Any]) -> None:
+        """Log a refusal; where callers are held up, and there may be thousands, only the first one."""
+        is_known = problem.status in _HOLD_UP and self._held_up.get(name) == problem.status
+        if problem.status in _HOLD_UP:
+            self._held_up[name] = problem.status
+        tell = log.debug if is_known else log.warning
+        tell("webhook refused", transport=self._name, status=problem.status, reason=problem.reason, **about)
 
     async def _taken(self, request: Request, gate: Gate | None, *, is_hook: bool) -> tuple[Response, int]:
         intake = self._taking()

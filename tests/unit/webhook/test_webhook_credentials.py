@@ -44,7 +44,7 @@ def refusal(gate, headers, body=b"{}"):
     return proof.refusal()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.tuples(
