@@ -81,7 +81,7 @@ async def test_a_broker_that_is_not_there_delays_neither_start_nor_stop():
     amqp = {"port": 1, "host": "127.0.0.1", "reconnect_initial_delay": 60}
     config = CFXConfig.model_validate({"amqp": amqp})
     presence = Presence(CFXTransport(config), Endpoint(config.endpoint))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await presence.start(Recorder())
         await presence.stop()
         await presence.close()
