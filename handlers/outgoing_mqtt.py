@@ -275,7 +275,7 @@ class Link:
             reason = f"the message has {size:,} bytes, the broker takes packets of {self._largest:,}"
             raise PublishRefused(reason, 0x95)
         sent = self._client.publish(topic, payload, qos, retain, self._properties())
-        if sent.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
+        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerGone(f"nothing can be sent ({sent.rc.name})")
         self._write()
         if qos == 0:

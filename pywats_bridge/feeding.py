@@ -186,6 +186,8 @@ class _Replay:
                 interrupted = not await self._ended(end)
                 if not interrupted:
                     interrupted = not await self._settled(bridge, end)
+            await self.transport.stop()
+            await bridge.bus.drain(timeout=self.settings.delivery.stop_timeout)  # what is under way
             dead = await count(bridge.bus.dead_letters, Query(states=(DeliveryState.DEAD,), since=since))
             waiting = (await bridge.journal.stats()).open
         self._summary(counted, dead=dead, waiting=waiting)

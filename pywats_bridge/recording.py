@@ -202,7 +202,7 @@ def record(
         typer.Option("--queue", help="Read this queue, which is the recorder's alone, and make none."),
     ] = None,
     listen: Annotated[
-        str | None, typer.Option("--listen", help="Where a hook listens, in place of [webhook].listen.")
+        str | None, typer.Option("--listen", help="Where a hook listens, in place of webhook.listen.")
     ] = None,
 ) -> None:
     """Write what machines send into a file, as it comes, beside a bridge that runs. Ctrl-C ends it."""

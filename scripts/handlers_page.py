@@ -43,6 +43,8 @@ Deliveries of one handler and one unit (or station) run in order. Each handler h
 dead letter of one says nothing of the others, and each can be replayed by itself: repeating one changes
 nothing in WATS.
 
+Events go to other systems as well, to webhooks and MQTT topics: [outgoing](outgoing.md).
+
 ## Your own handlers
 
 ```toml

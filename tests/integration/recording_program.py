@@ -11,16 +11,6 @@ from pathlib import Path
 from pywats_events.transports.capture import survey
 
 TOKEN = "factory-t0ken"
-#: The commands as the command line registers them.
-PROGRAM = """
-import typer
-from pywats_bridge.recording import record
-from pywats_bridge.feeding import replay
-app = typer.Typer(pretty_exceptions_enable=False)
-app.command("record")(record)
-app.command("replay")(replay)
-app()
-"""
 
 
 class Program:
@@ -35,7 +25,7 @@ class Program:
     async def started(cls, *arguments: str | Path) -> AsyncIterator[Program]:
         """Start it; what still runs at the end is killed."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", PROGRAM, *map(str, arguments)),
+            *(sys.executable, "-m", "pywats_bridge", *map(str, arguments)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -168,3 +172,20 @@ def test_the_id_of_a_call_is_that_of_its_event():
     assert webhook_id("a\r\nx: y\ud800") == "a%0D%0Ax:%20y%ED%A0%80"
     assert len(webhook_id("x" * 1000)) == 64
     assert webhook_id("x" * 1000) != webhook_id("x" * 1001)
+
+
+def test_the_page_shows_rules_that_can_be_used():
+    """Its example is a configuration."""
+    page = Path(__file__).parents[3] / "docs" / "outgoing.md"
+    (block,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    shown = tomllib.loads(block)["outgoing"]
+    for each in shown:
+        if each.pop("secret_file", None):
+            each["secret"] = SECRET
+        if each.pop("url_file", None):
+            each["url"] = URL
+    rules = [OutgoingRule.model_validate(each) for each in shown]
+    assert [one.name for one in rules] == ["andon", "line-board", "on-call"]
+    assert rules[0].wants(result("fail"))
+    assert not rules[0].wants(result("pass"))
+    assert not check_loops(rules, ["factory/+/+/result"])
