@@ -41,7 +41,7 @@ def mapping_findings(
         for fault in faults:
             yield False, what, fault
         if not faults:
-            yield True, what, _said(reading)
+            yield True, what, _said(reading) + _repeats(pattern, reading)
 
 
 def _faults(pattern: TopicPattern, reading: Reading, adapter: Adapter, base: Path) -> Iterator[str]:
@@ -63,6 +63,17 @@ def _hides(above: TopicPattern, below: TopicPattern) -> bool:
     if is_open and below.levels and (below.levels[0] or "").startswith("$"):
         return False
     return all(one is None or one == other for one, other in zip(above.levels, below.levels, strict=False))
+
+
+def _repeats(pattern: TopicPattern, reading: Reading) -> str:
+    """Warn where content alone tells messages apart; MQTT has its window, profiles have theirs."""
+    tells = {"id", "id_property", "time", "repeat_window"} & reading.model_fields_set
+    if not pattern.text.startswith("/hooks/") or reading.event is None or tells:
+        return ""
+    return (
+        "; a call that says the same as an earlier one, and has no webhook-id or Idempotency-Key, counts as "
+        "that one: give id, time or repeat_window"
+    )
 
 
 def _said(reading: Reading) -> str:

@@ -74,6 +74,13 @@ def test_an_example_that_is_wrong_says_how(example, words):
         raise AssertionError(fault)
 
 
+def test_a_hook_whose_calls_only_their_content_tells_apart_is_told():
+    """The same state, told again tomorrow, would be taken for a repeat."""
+    assert "repeat_window" in findings(topic="/hooks/mes")[0][2]
+    assert "repeat_window" not in findings(topic="/hooks/mes", time="payload.at")[0][2]
+    assert "repeat_window" not in findings()[0][2]
+
+
 def test_a_mapping_that_can_not_be_used_is_one_bad_line():
     """And the others are looked at all the same."""
     assert "uint_id" in faults(fields={**FIELDS, "uint_id": "payload.x"})[0]
