@@ -12,6 +12,7 @@ from handlers.memory import FactStore
 from handlers.rules import Rules
 from handlers.tool_uses import ToolBook
 from handlers.wats import DESTINATION, unfit_data, wats_failures
+from pywats_api.errors import ValidationError
 from pywats_events.errors import NotReady
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
@@ -87,15 +88,17 @@ class ToolCountHandler(BaseHandler):
                 await self._book.count_alone(event)
         place = station_place(self._rules.station(handle), handle)
         done: dict[str, int] = {}
+        notes: list[str] = []
         for use in used.uses:
             serial = keys.clean_id(use.tool.id) or keys.clean_id(use.tool.name)
             if serial and use.cycles != 0:
                 tool = AssetPlace(serial, kind="tool", location=place.location, above=place)
-                total = await self._count(event, tool, use.cycles or 1)
-                if isinstance(total, Dropped):
-                    return total
-                done[serial] = total
-        return Done({"totals": done}) if done else Dropped("no tool that can be counted is named")
+                total = await self._count(event, tool, use.cycles or 1, notes)
+                if total is not None:
+                    done[serial] = total
+        if not done:
+            return Dropped("; ".join(notes) or "no tool that can be counted is named")
+        return Done({"totals": done, "notes": notes} if notes else {"totals": done})
 
     def _wait(self, event: Event) -> None:
         received = event.metadata.received_at
@@ -108,13 +111,14 @@ class ToolCountHandler(BaseHandler):
                 give_up_after=self._rules.assets.count_after + _WAITED_LONG_AGO,
             )
 
-    async def _count(self, event: Event, tool: AssetPlace, cycles: int) -> int | Dropped:
+    async def _count(self, event: Event, tool: AssetPlace, cycles: int, notes: list[str]) -> int | None:
         key = keys.asset_entry(event.id, f"count {tool.serial}")
         settled = (await self._memory.recall([key])).get(key)
         with wats_failures():
             if settled is None:
                 if not await self._registrar.see(tool):
-                    return Dropped(unregistered(tool))
+                    notes.append(unregistered(tool))
+                    return None
                 asset = await self._assets.get_asset(serial_number=tool.serial)
                 total = ((asset.total_count if asset else None) or 0) + cycles
                 await self._note(key, {"total": total, "told": False})
@@ -122,7 +126,16 @@ class ToolCountHandler(BaseHandler):
                 total = int(settled["total"])
                 if settled["told"]:
                     return total
-            await self._assets.raise_total_count(total, serial_number=tool.serial)
+            try:
+                await self._assets.raise_total_count(total, serial_number=tool.serial)
+            except ValidationError:  # totals only rise: others may have counted on since an earlier try
+                asset = await self._assets.get_asset(serial_number=tool.serial)
+                if asset is None or (asset.total_count or 0) < total:
+                    raise
+                notes.append(
+                    f'asset "{tool.serial}" was counted to {asset.total_count} by others between two tries; '
+                    f"{cycles} cycles of this use may be missing"
+                )
         await self._note(key, {"total": total, "told": True})
         return total
 

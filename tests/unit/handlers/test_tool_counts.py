@@ -6,7 +6,7 @@ import pytest
 from shopfloor import ICT, WORK, event, result, rules, taught
 
 from handlers import ReportHandler, ToolCountHandler, ToolUseHandler, facts_of, report_id
-from pywats_events.errors import NotReady
+from pywats_events.errors import NotReady, TransientError
 from pywats_events.event import EventType
 from pywats_events.handler import Dropped
 
@@ -91,6 +91,19 @@ async def test_no_report_follows(api):
     assert await total(api) == 3
 
 
+async def test_others_count_between_two_tries(wats, api):
+    """A total that was passed meanwhile can't be told again: no dead letter, but the audit says so."""
+    counts, _, _ = await handlers(api)
+    wats.knobs.reject_next(1, status=500, path="/api/Asset/Count")
+    with pytest.raises(TransientError):
+        await counts.handle(used())
+    await api.asset.increment_count(serial_number="FIX-7", amount=9)
+    detail = (await counts.handle(used())).detail
+    assert detail["totals"] == {"FIX-7": 3}
+    assert "3 cycles of this use may be missing" in detail["notes"][0]
+    assert await total(api) == 9
+
+
 async def test_a_report_is_waited_for(api):
     """For as long as the site wants."""
     counts, _, _ = await handlers(api, used())
@@ -111,6 +124,15 @@ async def test_a_tool_that_is_not_registered(api):
     dropped = await counts.handle(used())
     assert isinstance(dropped, Dropped)
     assert "not registered" in dropped.rule
+
+
+async def test_one_tool_of_several_is_not_registered(api):
+    """The others are counted all the same."""
+    counts, _, _ = await handlers(api)
+    done = await counts.handle(used(uses=[{"tool": {"id": "UNKNOWN"}, "cycles": 1}, *USES]))
+    assert done.detail["totals"] == {"FIX-7": 3}
+    assert "UNKNOWN" in done.detail["notes"][0]
+    assert await total(api) == 3
 
 
 async def test_reports_only_by_default(api):
