@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -33,13 +34,13 @@ from pywats_events.journal.records import (
     Query,
     RawRecord,
     Receipt,
-    Release,
     Stats,
     Verdict,
 )
 from pywats_events.journal.sqlite_file import KEEP_FREE, Room, backup, check
-from pywats_events.journal.sqlite_in_flight import InFlight
+from pywats_events.journal.sqlite_in_flight import Held, InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
+from pywats_events.journal.sqlite_one_statement import OneStatement, execute, make_ready
 from pywats_events.journal.sqlite_schema import reader, sole_writer
 from pywats_events.journal.sqlite_thread import DatabaseThread, Group, Work
 from pywats_events.journal.sqlite_writing import Numbers, Prepared
@@ -87,6 +88,8 @@ class SQLiteJournal:
         self._in_flight = InFlight()
         self._numbers: Numbers | None = None
         self._append = Group(self._append_all)
+        self._claim = Group(self._claim_all, self._glance, self._give_back)
+        self._settle = Group(self._settle_all)
         self._superseded: list[str] = []  # events closed by claims, which nobody was told of yet
         self._version = 0  # grows with every change that may make something ready
         self._seen: dict[frozenset[str], int] = {}  # the version that each claim since the last wait has seen
@@ -108,9 +111,16 @@ class SQLiteJournal:
         self._seen, self._next_due, self._superseded = {}, None, []
         self._in_flight.clear()
         try:
-            self._writer = self._thread("writer", sole_writer, "BEGIN IMMEDIATE", GROUP, self._in_flight)
+            self._writer = self._thread(
+                "writer",
+                _session,
+                self._in_flight,
+                begin="BEGIN IMMEDIATE",
+                most=GROUP,
+                shortcut=self._do_simple_things,
+            )
             await self._writer.start()
-            self._reader = self._thread("reader", reader, "BEGIN", 1, InFlight())
+            self._reader = self._thread("reader", reader, InFlight())
             await self._reader.start()
             self._numbers = await self._write(Numbers)
         except BaseException:
@@ -119,15 +129,14 @@ class SQLiteJournal:
         if self._retention is not None:
             self._housekeeping = asyncio.create_task(keep_house(self, self._retention), name="housekeeping")
 
-    def _thread(self, name: str, session: Any, begin: str, most: int, memory: InFlight) -> DatabaseThread:
+    def _thread(self, name: str, session: Any, memory: InFlight, **options: Any) -> DatabaseThread:
         return DatabaseThread(
             partial(session, self._path),
             path=self._path,
             name=f"journal {name}",
-            begin=begin,
-            most=most,
             changed=self._note_change,
             memory=memory,
+            **options,
         )
 
     async def close(self) -> None:
@@ -143,17 +152,39 @@ class SQLiteJournal:
             self._writer = None
         self._note_change()
 
-    async def _write(
+    def _do_simple_things(
         self,
-        work: Callable[[Lanes], T],
-        *,
-        changes: bool = False,
-        undo: Callable[[T], Callable[[Lanes], Any]] | None = None,
-    ) -> T:
+        connection: sqlite3.Connection,
+        brought: Sequence[tuple[Group[Any, Any], Any]],
+        before: Callable[[], None],
+    ) -> list[Any] | None:
+        """Append and settle for several callers in one statement; None when they are not simple."""
+        statement = OneStatement(Lanes(connection, self._in_flight), self._known_numbers)
+        answers: list[Any] = []
+        is_checked = False
+        for group, one in brought:
+            answer: Any = None
+            if group is self._append:
+                if not is_checked:
+                    self._room.check(connection)
+                    is_checked = True
+                answer = statement.append(one)
+            elif group is self._settle:
+                answer = statement.settle(*one)
+            if answer is None:
+                return None
+            answers.append(answer)
+        values = statement.finish()
+        if values is None:
+            return None
+        before()
+        execute(connection, values)
+        return answers
+
+    async def _write(self, work: Callable[[Lanes], T], *, changes: bool = False) -> T:
         if self._writer is None:
             raise self._closed()
-        take_back = None if undo is None else lambda result: self._job(undo(result))
-        return await self._writer.ask(self._job(work), changes=changes, undo=take_back)
+        return await self._writer.ask(self._job(work), changes=changes)
 
     def _job(self, work: Callable[[Lanes], T]) -> Work[T]:
         """Make a job of something that is done with lanes."""
@@ -222,23 +253,50 @@ class SQLiteJournal:
         coalesce: Collection[str] = (),
     ) -> list[Delivery]:
         """Take ready deliveries; see ``Journal.claim``."""
+        if self._writer is None:
+            raise self._closed()
         names = frozenset(handlers)
-        self._note_claim(names)
-        work = partial(
-            claiming.claim,
-            limit=limit,
-            now=stamp(now),
-            until=stamp(now + timedelta(seconds=lease_seconds)),
-            handlers=names,
-            since=-(2**62) if since is None else stamp(since),
-            coalesce=frozenset(coalesce),
-        )
-        answer: tuple[list[Delivery], int | None, list[str]]
-        answer = await self._write(work, undo=partial(_release, now=stamp(now)))
-        claimed, next_due, closed = answer
-        self._next_due = None if next_due is None else moment(next_due)
-        self._superseded += closed
-        return claimed
+        options = {
+            "now": stamp(now),
+            "until": stamp(now + timedelta(seconds=lease_seconds)),
+            "handlers": names,
+            "since": -(2**62) if since is None else stamp(since),
+            "coalesce": frozenset(coalesce),
+        }
+        kept: list[Held] = []
+        deliveries: list[Delivery] = []
+        try:
+            while True:
+                self._note_claim(names)
+                claimed, next_due, closed = await self._writer.ask_together(
+                    self._claim, {**options, "limit": limit - len(kept)}, changes=False
+                )
+                self._next_due = None if next_due is None else moment(next_due)
+                self._superseded += closed
+                kept += claimed
+                read = [(one, one.delivery()) for one in claimed]
+                deliveries += [delivery for _, delivery in read if delivery is not None]
+                broken = [one for one, delivery in read if delivery is None]
+                if not broken:
+                    return deliveries
+                await self._write(
+                    partial(claiming.bury_what_cannot_be_read, claims=broken, now=stamp(now)), changes=True
+                )
+        except BaseException:
+            if kept:
+                self._writer.leave(self._give_back((kept, None, [])))
+            raise
+
+    def _glance(self, connection: sqlite3.Connection, options: Mapping[str, Any]) -> claiming.Claim | None:
+        return claiming.claim_fresh(Lanes(connection, self._in_flight), **options)
+
+    def _claim_all(
+        self, connection: sqlite3.Connection, brought: Sequence[Mapping[str, Any]]
+    ) -> list[claiming.Claim]:
+        return [self._job(partial(claiming.claim, **options))(connection) for options in brought]
+
+    def _give_back(self, claim: claiming.Claim) -> Work[None]:
+        return self._job(partial(claiming.release, claims=claim[0]))
 
     async def extend(self, deliveries: Sequence[Delivery], *, now: datetime, lease_seconds: float) -> None:
         """Keep claimed deliveries for longer."""
@@ -247,10 +305,19 @@ class SQLiteJournal:
 
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries; see ``Journal.settle``."""
-        work = partial(claiming.settle, verdicts=tuple(verdicts), now=stamp(now))
-        closed = await self._write(work, changes=True)
+        if self._writer is None:
+            raise self._closed()
+        closed = await self._writer.ask_together(self._settle, (tuple(verdicts), stamp(now)))
         superseded, self._superseded = self._superseded, []
         return [*superseded, *closed]
+
+    def _settle_all(
+        self, connection: sqlite3.Connection, brought: Sequence[tuple[tuple[Verdict, ...], int]]
+    ) -> list[list[str]]:
+        return [
+            self._job(partial(claiming.settle, verdicts=verdicts, now=now))(connection)
+            for verdicts, now in brought
+        ]
 
     async def unpark(self, on: str) -> int:
         """Set free what is parked on this."""
@@ -406,10 +473,12 @@ class SQLiteJournal:
             self._round_over = True
 
 
-def _release(claimed: tuple[list[Delivery], int | None, list[str]], now: int) -> Callable[[Lanes], Any]:
-    """Give back what was claimed for somebody who is gone."""
-    verdicts = [Release(delivery) for delivery in claimed[0]]
-    return partial(claiming.settle, verdicts=verdicts, now=now)
+@contextmanager
+def _session(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file for writing."""
+    with sole_writer(path) as connection:
+        make_ready(connection)
+        yield connection
 
 
 def _now() -> int:

@@ -97,9 +97,9 @@ def _add_missing(writing: Writing, routed: Routed, stored: bytes | None, *, mess
         lanes.count("unwanted", transport, not routed.handlers)
     elif missing and not rows:
         lanes.db.execute("UPDATE events SET document = ? WHERE pk = ?", (stored, pk))
-    for row in rows_of(routed.event, missing, now):
+    for row in rows_of(routed.event, missing):
         assert pk is not None  # noqa: S101  # an id that was looked for in this transaction is new
-        writing.delivery(pk, message, row)
+        writing.delivery(pk, message, now, row)
     return bool(missing)
 
 

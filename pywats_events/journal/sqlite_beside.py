@@ -41,7 +41,7 @@ class JournalBeside(SQLiteJournal):
             JournalError: there is none, it is no journal, or it is of another version.
         """
         if self._reader is None:
-            self._reader = self._thread("beside", _session, "BEGIN", 1, InFlight())
+            self._reader = self._thread("beside", _session, InFlight())
             await self._reader.start()
 
     def _closed(self) -> JournalError:

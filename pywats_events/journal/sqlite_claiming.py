@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
-from typing import Any, Final, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pywats_events.journal.fates import Fate
 from pywats_events.journal.records import (
@@ -26,7 +27,6 @@ from pywats_events.journal.stored_values import (
     Text,
     event_of,
     fingerprint_of,
-    moment,
     one_more,
     stamp,
     text,
@@ -38,8 +38,17 @@ _READY: Final = """
     SELECT first_seen, seq, handler, key FROM deliveries
     WHERE handler = ? AND ready = 1 AND first_seen >= ? ORDER BY first_seen, seq LIMIT ?
 """
+#: The same, in one row: a row costs more than what is in it.
+_READY_ONES: Final = """
+    SELECT group_concat(seq) FROM (
+        SELECT seq FROM deliveries
+        WHERE handler = ? AND ready = 1 AND first_seen >= ? ORDER BY first_seen, seq LIMIT ?
+    )
+"""
+_NEXT_DUE: Final = "SELECT min(due) FROM deliveries WHERE due IS NOT NULL"
 _CHOSEN: Final = """
-    SELECT seq, tries, attempts, event, message, coalesce(transport, ''), coalesce(parts, 1) = 1, document
+    SELECT seq, handler, key, event, message, coalesce(transport, ''), coalesce(parts, 1) = 1, first_seen,
+        document, tries, attempts
     FROM deliveries JOIN events ON pk = event LEFT JOIN messages ON messages.id = message
     WHERE seq IN ({rows})
 """
@@ -55,8 +64,15 @@ _SETTLE: Final = """
         fingerprint = said.column10, changed = said.column11
     FROM ({rows}) AS said WHERE seq = said.column1
 """
+#: Bytes of events of one claim that its caller reads, who has time while the next commit is on its way to the
+#: disk. More would keep the loop busy for too long.
+_READ_LATER: Final = 512 * 1024
 #: Most deliveries of one lane that a claim puts away as superseded in one go.
 _PUT_AWAY: Final = 1000
+
+
+#: What is given, the next time at which something is due, and the events that were closed on the way.
+Claim: TypeAlias = tuple[list[Held], int | None, list[str]]
 
 
 class Ready(NamedTuple):
@@ -77,18 +93,14 @@ def claim(
     handlers: Collection[str],
     since: int = 0,
     coalesce: Collection[str] = (),
-) -> tuple[list[Delivery], int | None, list[str]]:
-    """Take what is ready.
-
-    Returns:
-        What is given, the next time at which something is due, and the events that were closed on the way.
-    """
+) -> Claim:
+    """Take what is ready."""
     for held in lanes.in_flight.expired(now):
         lanes.in_flight.drop(held)
     due = lanes.db.execute("SELECT seq FROM deliveries WHERE due IS NOT NULL AND due <= ?", (now,)).fetchall()
     lanes.free([seq for (seq,) in due], now)
     newest_only = set(map(text, coalesce))
-    claimed: list[Delivery] = []
+    claimed: list[Held] = []
     closed: list[str] = []
     while chosen := _ready(lanes, limit - len(claimed), handlers, since):
         needless = _needless(lanes, [one for one in chosen if one.handler in newest_only])
@@ -99,9 +111,59 @@ def claim(
         claimed += taken
         if len(taken) == len(chosen):
             break
-    ((next_due,),) = lanes.db.execute("SELECT min(due) FROM deliveries WHERE due IS NOT NULL").fetchall()
+    ((next_due,),) = lanes.db.execute(_NEXT_DUE).fetchall()
     ends = [at for at in (next_due, lanes.in_flight.next_end) if at is not None]
     return claimed, min(ends, default=None), closed
+
+
+def claim_fresh(
+    lanes: Lanes,
+    *,
+    limit: int,
+    now: int,
+    until: int,
+    handlers: Collection[str],
+    since: int = 0,
+    coalesce: Collection[str] = (),
+) -> Claim | None:
+    """Take what is ready where that changes nothing in the file, and all of it was written just now.
+
+    Returns:
+        What ``claim`` would give; None when it takes that.
+    """
+    flying = lanes.in_flight
+    next_end = flying.next_end
+    ((next_due,),) = lanes.db.execute(_NEXT_DUE).fetchall()
+    if min(next_end or now + 1, next_due or now + 1) <= now:
+        return None
+    newest_only = set(map(text, coalesce))
+    found: list[Held] = []
+    size = 0
+    for handler in set(map(text, handlers)):
+        most = limit + flying.count(handler)
+        ((seqs,),) = lanes.db.execute(_READY_ONES, (handler, since, most)).fetchall()
+        for seq in map(int, seqs.split(",") if seqs else ()):
+            if flying.get(seq) is not None:
+                continue
+            held = flying.fresh.get(seq)
+            if held is None or handler in newest_only:
+                return None
+            if not flying.is_busy(handler, held.key):
+                found.append(held)
+                size += held.size
+    if size > _READ_LATER:
+        return None
+    if len(handlers) > 1:
+        found.sort(key=_age)
+    taken = found[:limit]
+    for held in taken:
+        flying.fresh.take(held.seq)
+        flying.take(held, until)
+    ends = [at for at in (next_due, next_end, until if taken else None) if at is not None]
+    return taken, min(ends, default=None), []
+
+
+_age: Final = attrgetter("first_seen", "seq")
 
 
 def _ready(lanes: Lanes, limit: int, handlers: Collection[str], since: int) -> list[Ready]:
@@ -173,44 +235,51 @@ def _closed(lanes: Lanes, events: Collection[int]) -> list[str]:
     return [untext(name) for (name,) in rows]
 
 
-def _take(lanes: Lanes, chosen: Sequence[Ready], now: int, until: int) -> list[Delivery]:
+def _take(lanes: Lanes, chosen: Sequence[Ready], now: int, until: int) -> list[Held]:
     flying = lanes.in_flight
     fresh = {one.seq: flying.fresh.take(one.seq) for one in chosen}
-    stored = {
-        row[0]: row[1:]
+    stored: dict[int, Any] = {
+        row[0]: row
         for row in found_in_sets(lanes.db, _CHOSEN, [(seq,) for seq, known in fresh.items() if known is None])
     }
-    claimed: list[Delivery] = []
-    for first_seen, seq, handler, key in chosen:
-        known = fresh[seq]
-        tries, attempts = 0, None
-        if known is not None:
-            event_pk, message, transport, is_alone, document = known
+    left = _READ_LATER
+    taken: list[Held] = []
+    for one in chosen:
+        held = fresh[one.seq]
+        if held is None:
+            held = Held(*stored[one.seq])
+        flying.take(held, until)
+        left -= held.size
+        if left < 0 and isinstance(held.document, bytes):
+            held.document = event_of(held.document)
+        if held.document is None:
+            bury_what_cannot_be_read(lanes, [held], now)
         else:
-            tries, attempts, event_pk, message, transport, is_alone, document = stored[seq]
-        held = Held(
-            seq, flying.next_claim(), until, handler, key, event_pk, message, transport, bool(is_alone),
-            tries, attempts,
-        )  # fmt: skip
-        flying.take(held)
-        event = event_of(document)
-        if event is None:
-            _bury_what_cannot_be_read(lanes, held, now)
-        else:
-            claimed.append(Delivery(str(seq), event, untext(handler), tries, moment(first_seen), held.claim))
-    return claimed
+            taken.append(held)
+    return taken
 
 
-def _bury_what_cannot_be_read(lanes: Lanes, held: Held, now: int) -> None:
+def bury_what_cannot_be_read(lanes: Lanes, claims: Iterable[Held], now: int) -> None:
+    """Make dead letters of claims whose events are no events any more."""
     reason = "its event can't be read from the journal any more"
     error = "EventFormatError"
-    row = (
-        held.seq, DEAD, None, held.tries, held.attempts, error, reason, None, None,
-        fingerprint_of(held.handler, error, reason), now,
-    )  # fmt: skip
-    lanes.in_flight.drop(held)
-    in_sets(lanes.db, _SETTLE, [row])
-    _move(lanes, [(held, DEAD)])
+    for held in claims:
+        if lanes.in_flight.get(held.seq) is not held:
+            continue
+        row = (
+            held.seq, DEAD, None, held.tries, held.attempts, error, reason, None, None,
+            fingerprint_of(held.handler, error, reason), now,
+        )  # fmt: skip
+        lanes.in_flight.drop(held)
+        in_sets(lanes.db, _SETTLE, [row])
+        _move(lanes, [(held, DEAD)])
+
+
+def release(lanes: Lanes, claims: Iterable[Held]) -> None:
+    """Give back what was claimed for somebody who is gone."""
+    for held in claims:
+        if lanes.in_flight.get(held.seq) is held:
+            lanes.in_flight.drop(held)
 
 
 def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
@@ -260,6 +329,36 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
     _move(lanes, settled)
     over = set(_closed(lanes, unsure)) if unsure else set()
     return [name for event, name in events.items() if event not in unsure or name in over]
+
+
+def settle_done(lanes: Lanes, verdicts: Sequence[Verdict]) -> tuple[list[int], list[str]] | None:
+    """Note verdicts that claims are done which still hold, where each is all that its message brought.
+
+    Returns:
+        The deliveries, which are yet to be written down as done, and the events that are closed by it; None
+        when a verdict needs more than that.
+    """
+    flying = lanes.in_flight
+    done: list[int] = []
+    closed: list[str] = []
+    numbers: Counter[tuple[Text, Text]] = Counter()
+    for verdict in verdicts:
+        if not isinstance(verdict, Completed) or verdict.rule or verdict.detail:
+            return None
+        delivery = verdict.delivery
+        held = flying.get(int(delivery.id))
+        if held is None or held.claim != delivery.claim:
+            continue  # its lease ended and another worker has it, or had it
+        if not held.is_alone:
+            return None
+        flying.drop(held)
+        done.append(held.seq)
+        closed.append(delivery.event.id)
+        numbers[held.handler, held.transport] += 1
+    for (handler, transport), number in numbers.items():
+        lanes.move(handler, PENDING, DONE, number)
+        lanes.alone(PENDING, DONE, transport, number)
+    return done, closed
 
 
 def _move(lanes: Lanes, settled: Sequence[tuple[Held, int]]) -> None:

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from pywats_events.journal.stored_values import Text
+if TYPE_CHECKING:
+    from pywats_events.journal.sqlite_in_flight import Held
 
 #: Most deliveries, and bytes of their events, that are kept.
 _MOST: Final = 1024
 _MOST_BYTES: Final = 8 * 1024 * 1024
-
-
-class Fresh(NamedTuple):
-    """A delivery that nobody has claimed yet, with what its claim reads of the file.
-
-    Attributes:
-        is_alone: its message brought nothing else.
-        document: its event.
-    """
-
-    event: int
-    message: int | None
-    transport: Text
-    is_alone: bool
-    document: bytes
 
 
 class FreshOnes:
@@ -34,23 +20,27 @@ class FreshOnes:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, Fresh] = OrderedDict()
+        self._kept: OrderedDict[int, Held] = OrderedDict()
         self._bytes = 0
 
-    def note(self, seq: int, fresh: Fresh) -> None:
+    def note(self, held: Held) -> None:
         """Keep a delivery that is written now, and forget the oldest."""
-        self._kept[seq] = fresh
-        self._bytes += len(fresh.document)
+        self._kept[held.seq] = held
+        self._bytes += held.size
         while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.document)
+            self._bytes -= oldest.size
 
-    def take(self, seq: int) -> Fresh | None:
+    def get(self, seq: int) -> Held | None:
+        """Give a delivery; None when it has to be read."""
+        return self._kept.get(seq)
+
+    def take(self, seq: int) -> Held | None:
         """Give a delivery that is claimed now; None when it has to be read."""
-        fresh = self._kept.pop(seq, None)
-        if fresh is not None:
-            self._bytes -= len(fresh.document)
-        return fresh
+        held = self._kept.pop(seq, None)
+        if held is not None:
+            self._bytes -= held.size
+        return held
 
     def clear(self) -> None:
         """Forget all."""

@@ -10,8 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 
+from pywats_events.event import Event
+from pywats_events.journal.records import Delivery
 from pywats_events.journal.sqlite_fresh import FreshOnes
-from pywats_events.journal.stored_values import Text
+from pywats_events.journal.stored_values import Text, event_of, moment, untext
 
 
 @dataclass(slots=True)
@@ -21,19 +23,36 @@ class Held:
     Attributes:
         until: end of the lease.
         is_alone: its message brought nothing else, so its fate is the message's.
+        document: its event as it is stored, or read already, until the claim is given away.
     """
 
     seq: int
-    claim: int
-    until: int
     handler: Text
     key: Text | None
     event: int
     message: int | None
     transport: Text
     is_alone: bool
-    tries: int
-    attempts: str | None
+    first_seen: int
+    document: bytes | Event | None
+    tries: int = 0
+    attempts: str | None = None
+    claim: int = 0
+    until: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its event."""
+        return len(self.document) if isinstance(self.document, bytes) else 0
+
+    def delivery(self) -> Delivery | None:
+        """Give what a worker gets; None when its event can't be read any more."""
+        stored, self.document = self.document, None
+        event = stored if isinstance(stored, Event) else event_of(stored)
+        if event is None:
+            return None
+        first_seen = moment(self.first_seen)
+        return Delivery(str(self.seq), event, untext(self.handler), self.tries, first_seen, self.claim)
 
 
 class InFlight:
@@ -51,10 +70,6 @@ class InFlight:
         self._numbers: Counter[Text] = Counter()
         self._undo: list[tuple[int, Held | None]] = []
 
-    def next_claim(self) -> int:
-        """Give a number that no claim had."""
-        return next(self._claims)
-
     def get(self, seq: int) -> Held | None:
         """Give the claim of a delivery."""
         return self._held.get(seq)
@@ -67,8 +82,9 @@ class InFlight:
         """Give the number of a handler's deliveries in flight."""
         return self._numbers[handler]
 
-    def take(self, held: Held) -> None:
-        """Note a claim."""
+    def take(self, held: Held, until: int) -> None:
+        """Note a claim, under a number that none had."""
+        held.claim, held.until = next(self._claims), until
         self._undo.append((held.seq, None))
         self._put(held)
 

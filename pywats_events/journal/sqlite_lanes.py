@@ -12,7 +12,7 @@ from pywats_events.journal.fates import Fate, fate_of
 from pywats_events.journal.records import DeliveryState
 from pywats_events.journal.sqlite_in_flight import InFlight
 from pywats_events.journal.sqlite_schema import CODES, STATES
-from pywats_events.journal.sqlite_sets import found_in_sets, in_sets
+from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
 from pywats_events.journal.stored_values import Text
 
 PENDING: Final = CODES[DeliveryState.PENDING]
@@ -74,8 +74,16 @@ class Lanes:
 
     def finish(self) -> None:
         """Write the sums down."""
-        in_sets(self.db, _TALLY, [(*key, number) for key, number in self._tally.items() if number])
-        in_sets(self.db, _COUNTERS, [(*key, number) for key, number in self._counters.items() if number])
+        tally, counters = self.sums()
+        in_sets(self.db, _TALLY, tally)
+        in_sets(self.db, _COUNTERS, counters)
+
+    def sums(self) -> tuple[list[Row], list[Row]]:
+        """Give the sums that are to be written: by handler and state, and what came in."""
+        return (
+            [(*key, number) for key, number in self._tally.items() if number],
+            [(*key, number) for key, number in self._counters.items() if number],
+        )
 
     def move(self, handler: Text, before: int, after: int, number: int = 1) -> None:
         """Note that deliveries have changed their state."""

@@ -107,11 +107,12 @@ def hold(lanes: Lanes, destination: str, hold: Hold | None) -> None:
 
 
 def try_probe(lanes: Lanes, destination: str, now: int, until: int) -> bool:
-    """Ask to be the one that probes."""
+    """Ask to be the one that probes. A hold that began in the future is due: the clock was set back."""
     done = lanes.db.execute(
         """
         UPDATE holds SET probed_until = ?1
-        WHERE destination = ?2 AND probe_at <= ?3 AND (probed_until IS NULL OR probed_until <= ?3)
+        WHERE destination = ?2 AND (probe_at <= ?3 OR since > ?3)
+            AND (probed_until IS NULL OR probed_until <= ?3)
         """,
         (until, text(destination), now),
     )

@@ -6,16 +6,19 @@ import asyncio
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.sqlite_errors import explain
+
+#: So many commits go the long way after a shortcut that failed: repeats seldom come alone.
+_PAUSE: Final = 16
 
 B = TypeVar("B")
 T = TypeVar("T")
@@ -40,9 +43,21 @@ class Group(Generic[B, T]):
 
     Attributes:
         work: takes what each caller brought, and gives what each is to have.
+        glance: does it for one caller outside of any transaction, where the file needs no change for it; None
+            when it does.
+        undo: gives the job that takes the result back, when nobody is there any more to have it.
     """
 
     work: Callable[[sqlite3.Connection, Sequence[B]], list[T]]
+    glance: Callable[[sqlite3.Connection, B], T | None] | None = None
+    undo: Callable[[T], Work[Any]] | None = None
+
+
+#: Does several things that callers of groups have brought, in one statement that is a transaction by itself,
+#: and calls the last argument before it; None when they are not as simple as that.
+Shortcut: TypeAlias = Callable[
+    [sqlite3.Connection, "Sequence[tuple[Group[Any, Any], Any]]", Callable[[], None]], list[Any] | None
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,10 +91,11 @@ class DatabaseThread:
         session: opens the connection and closes it again; entered and left on the thread.
         path: the file, for error texts.
         name: the thread's name.
-        begin: how a transaction begins.
-        most: most jobs in one transaction.
         changed: is called on the loop after the commit of a job that may make something ready.
         memory: changes together with the transactions.
+        begin: how a transaction begins.
+        most: most jobs in one transaction.
+        shortcut: the fast way for what is simple.
     """
 
     def __init__(
@@ -88,12 +104,16 @@ class DatabaseThread:
         *,
         path: Path,
         name: str,
-        begin: str,
-        most: int,
         changed: Callable[[], None],
         memory: Undoable,
+        begin: str = "BEGIN",
+        most: int = 1,
+        shortcut: Shortcut | None = None,
     ) -> None:
         self.commits = 0
+        self._shortcut = shortcut
+        self._pause = 0  # commits before the shortcut is tried again
+        self._untold: list[_Outcome] = []
         self._begin = begin
         self._changed = changed
         self._session = session
@@ -145,17 +165,26 @@ class DatabaseThread:
         result: T = await self._have_done(_Job(work, asyncio.get_running_loop(), None, changes, undo))
         return result
 
-    async def ask_together(self, group: Group[B, T], brought: B) -> T:
-        """Have something done that may make something ready, in one go with what others bring for it."""
-        loop = asyncio.get_running_loop()
-        result: T = await self._have_done(_Job(None, loop, changes=True, group=group, brought=brought))
-        return result
+    def ask_together(self, group: Group[B, T], brought: B, *, changes: bool = True) -> Awaitable[T]:
+        """Have something done in one go with what others bring for it; give its result after the commit."""
+        job = _Job(None, asyncio.get_running_loop(), None, changes, group.undo, group, brought)
+        # most of what is asked needs no taking back: its caller waits for the answer with nothing in between
+        return self._put(job) if group.undo is None else self._have_done(job)
 
-    async def _have_done(self, job: _Job) -> Any:
+    def leave(self, work: Work[Any]) -> None:
+        """Have a job done that nobody waits for, and that may make something ready."""
+        if not self._stopping:
+            self._jobs.put(_Job(work, asyncio.get_running_loop(), changes=True))
+
+    def _put(self, job: _Job) -> asyncio.Future[Any]:
         if self._stopping:
             raise JournalError(f"journal {self._path}: it is closed; open it first")
         answer = job.answer = job.loop.create_future()
         self._jobs.put(job)
+        return answer
+
+    async def _have_done(self, job: _Job) -> Any:
+        answer = self._put(job)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -165,19 +194,22 @@ class DatabaseThread:
             raise
 
     def _deliver(self, outcomes: Sequence[_Outcome]) -> None:
-        if any(outcome.job.changes and outcome.error is None for outcome in outcomes):
-            self._changed()
+        is_changed = False
         for outcome in outcomes:
-            job, answer = outcome.job, outcome.job.answer
+            job, error = outcome.job, outcome.error
+            is_changed = is_changed or (job.changes and error is None)
+            answer = job.answer
             if answer is None:
                 continue
             if answer.cancelled():
-                if outcome.error is None:
+                if error is None:
                     self._take_back(job, outcome.result)
-            elif outcome.error is not None:
-                answer.set_exception(outcome.error)
+            elif error is not None:
+                answer.set_exception(error)
             else:
                 answer.set_result(outcome.result)
+        if is_changed:
+            self._changed()
 
     def _take_back(self, job: _Job, result: Any) -> None:
         if job.undo is not None and not self._stopping:
@@ -196,6 +228,7 @@ class DatabaseThread:
                 self._opened.set_exception(error)
         finally:
             self._stopping = True
+            self._tell_all()
             self._refuse_what_is_left()
             self._ended.set_result(None)
 
@@ -207,16 +240,77 @@ class DatabaseThread:
                 self._tell([_Outcome(job, error=error)])
 
     def _work_once(self, connection: sqlite3.Connection) -> bool:
+        jobs = self._next_jobs()
+        todo = [job for job in jobs if job is not None and not job.is_abandoned]
+        todo = [job for job in todo if not self._is_done_at_a_glance(connection, job)]
+        if todo:
+            outcomes = self._take_shortcut(connection, todo) or self._go_the_long_way(connection, todo)
+            self._untold += outcomes
+        return jobs[-1] is not None
+
+    def _next_jobs(self) -> list[_Job | None]:
+        """Wait for jobs; give all that are there, to share a commit."""
+        if self._jobs.empty():
+            self._tell_all()
         jobs = [self._jobs.get()]
         try:
             while jobs[-1] is not None and len(jobs) < self._most:
                 jobs.append(self._jobs.get_nowait())
         except Empty:
             pass
-        todo = [job for job in jobs if job is not None and not job.is_abandoned]
-        if todo:
-            self._tell(self._commit(connection, todo))
-        return jobs[-1] is not None
+        return jobs
+
+    def _is_done_at_a_glance(self, connection: sqlite3.Connection, job: _Job) -> bool:
+        """Try to do a job without a transaction; if it takes one, it is one of its own."""
+        if job.group is None or job.group.glance is None:
+            return False
+        try:
+            result = job.group.glance(connection, job.brought)
+        except Exception:  # noqa: BLE001  # it comes again the long way, and is told then
+            result = None
+        if result is None:
+            self._memory.rollback()
+            outcomes = self._go_the_long_way(connection, [job])
+        else:
+            self._memory.commit()
+            outcomes = [_Outcome(job, result)]
+        self._untold += outcomes
+        return True
+
+    def _go_the_long_way(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+        self._tell_all()
+        return self._commit(connection, jobs)
+
+    def _take_shortcut(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome] | None:
+        """Do jobs in one statement; None when that can't be."""
+        if self._shortcut is None or connection.in_transaction:
+            return None
+        if self._pause:
+            self._pause -= 1
+            return None
+        simple = [(job.group, job.brought) for job in jobs if job.group is not None]
+        if len(simple) < len(jobs):
+            return None
+        try:
+            results = self._shortcut(connection, simple, self._tell_all)
+        except Exception:  # noqa: BLE001  # whose fault it is shows the long way, and is told then
+            self._pause = _PAUSE
+            results = None
+        if results is None:
+            self._memory.rollback()
+            return None
+        self._memory.commit()
+        self.commits += 1
+        return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+
+    def _tell_all(self) -> None:
+        """Give the answers that are there.
+
+        As late as that, because whoever hears them takes the interpreter's lock: SQLite is to work then.
+        """
+        untold, self._untold = self._untold, []
+        if untold:
+            self._tell(untold)
 
     def _tell(self, outcomes: Sequence[_Outcome]) -> None:
         by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from pywats_events.event import Event
 from pywats_events.journal.records import (
@@ -17,7 +17,7 @@ from pywats_events.journal.records import (
     RawRecord,
     Receipt,
 )
-from pywats_events.journal.sqlite_fresh import Fresh
+from pywats_events.journal.sqlite_in_flight import Held
 from pywats_events.journal.sqlite_lanes import DEAD, PENDING, Lanes
 from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
 from pywats_events.journal.stored_values import (
@@ -43,14 +43,12 @@ _MESSAGES: Final = """
 _BODIES: Final = "INSERT INTO bodies {rows}"
 _DELIVERIES: Final = """
     INSERT OR FAIL INTO deliveries
-        (state, seq, event, message, ready, handler, key, unit, first_seen, changed, event_type, source,
-        message_name) {rows}
+        (state, seq, event, message, ready, first_seen, changed, handler, key, unit, event_type, source,
+        message_name)
+    SELECT 0, column1, column2, column3, column4 AND NOT EXISTS (
+        SELECT 1 FROM deliveries WHERE handler = column6 AND key = column7 AND state < 4
+    ), column5, column5, column6, column7, column8, column9, column10, column11 FROM ({rows})
 """
-#: The fourth says whether it is the first of its lane in this statement, the next two which lane that is.
-_DELIVERY: Final = """(
-    0, ?, ?, ?, ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE handler = ? AND key = ? AND state < 4),
-    ?, ?, ?, ?, ?, ?, ?, ?
-)"""
 _UNREADABLE: Final = """
     INSERT INTO deliveries
         (seq, event, message, handler, state, first_seen, changed, source, message_name, error, reason,
@@ -61,6 +59,11 @@ _FACTS: Final = """
     SET value = excluded.value, time = excluded.time, learnt = excluded.learnt
     WHERE excluded.time >= time
 """
+
+
+#: What the sums need of a receipt: transport, new events, those that somebody wants, unreadable parts,
+#: repeats.
+Shape: TypeAlias = tuple[Text, int, int, int, int]
 
 
 class Numbers:
@@ -97,7 +100,9 @@ class Prepared:
 
     Attributes:
         ids: of its events and then of its unreadable parts: id, document and time.
-        deliveries: of each event, the values of its deliveries that ``_DELIVERY`` ends with.
+        deliveries: of each event, the values of its deliveries that ``_DELIVERIES`` ends with.
+        answer: to be given when everything in it is new.
+        shape: what the sums need of it then.
     """
 
     receipt: Receipt
@@ -105,6 +110,8 @@ class Prepared:
     transport: Text
     ids: list[tuple[Text, bytes | None, int]]
     deliveries: list[list[Row]]
+    answer: Appended
+    shape: Shape
 
 
 def prepare(receipt: Receipt) -> Prepared:
@@ -115,31 +122,59 @@ def prepare(receipt: Receipt) -> Prepared:
         TypeError: a payload is no JSON data.
     """
     raw = receipt.raw
-    now = stamp(raw.received_at if raw else datetime.now(UTC))
+    if raw is None:
+        now, transport = stamp(datetime.now(UTC)), text("")
+    else:
+        now, transport = stamp(raw.received_at), text(raw.transport)
     ids: list[tuple[Text, bytes | None, int]] = []
     deliveries: list[list[Row]] = []
+    new: list[str] = []
+    wanted: list[str] = []
     for routed in receipt.events:
         event, handlers = routed.event, routed.handlers
         stored = document(event)  # made also when nobody wants it: a mistake shows
+        new.append(event.id)
+        if handlers:
+            wanted.append(event.id)
         ids.append((text(event.id), stored if handlers else None, now))
-        deliveries.append(rows_of(event, handlers, now))
+        deliveries.append(rows_of(event, handlers))
+    shape = (transport, len(new), len(wanted), len(receipt.unreadable), 0)
     ids += [(text(part.id), None, now) for part in receipt.unreadable]
-    return Prepared(receipt, now, text(raw.transport) if raw else "", ids, deliveries)
+    answer = Appended(tuple(new), (), tuple(wanted))
+    return Prepared(receipt, now, transport, ids, deliveries, answer, shape)
 
 
-def rows_of(event: Event, handlers: Iterable[str], now: int) -> list[Row]:
-    """Give the values of an event's deliveries that ``_DELIVERY`` ends with."""
-    key = text(event.key)
+def rows_of(event: Event, handlers: Iterable[str]) -> list[Row]:
+    """Give the values of an event's deliveries that ``_DELIVERIES`` ends with."""
     about = (
+        text(event.key),
         unit_of(event),
-        now,
-        now,
         event.event_type._value_,
         text(event.source),
         text(event.metadata.message_name),
     )
-    lanes = [(text(handler), key) for handler in handlers]
-    return [(*lane, *lane, *about) for lane in lanes]
+    return [(text(handler), *about) for handler in handlers]
+
+
+def message_row(number: int, raw: RawRecord | None, parts: int) -> Row:
+    """Give the values of a message with so many deliveries."""
+    if raw is None:
+        return (number, parts, "", "", None, None, "{}", stamp(datetime.now(UTC)))
+    return (
+        number,
+        parts,
+        text(raw.transport),
+        text(raw.address),
+        text(raw.content_type),
+        text(raw.content_encoding),
+        to_json(raw.properties),
+        stamp(raw.received_at),
+    )
+
+
+def body_of(raw: RawRecord) -> bytes:
+    """Give a message's bytes as they are stored."""
+    return zlib.compress(raw.body, _COMPRESSION)
 
 
 class Writing:
@@ -180,32 +215,28 @@ class Writing:
         if not parts or (raw is None and parts == 1):
             return None
         number = self._numbers.message()
-        if raw is None:
-            self._messages.append((number, parts, "", "", None, None, "{}", stamp(datetime.now(UTC))))
-            return number
-        self._messages.append(
-            (
-                number,
-                parts,
-                text(raw.transport),
-                text(raw.address),
-                text(raw.content_type),
-                text(raw.content_encoding),
-                to_json(raw.properties),
-                stamp(raw.received_at),
-            )
-        )
-        self._bodies.append((number, zlib.compress(raw.body, _COMPRESSION)))
+        self._messages.append(message_row(number, raw, parts))
+        if raw is not None:
+            self._bodies.append((number, body_of(raw)))
         return number
 
-    def delivery(self, pk: int, message: int | None, row: Row) -> int:
+    def delivery(self, pk: int, message: int | None, now: int, row: Row) -> int:
         """Note a delivery: one of those that ``rows_of`` has given; give its number."""
         seq = self._numbers.delivery()
         lane = row[:2]
         is_first = lane not in self._taken
         self._taken.add(lane)
-        self._deliveries.append((seq, pk, message, is_first, *row))
+        self._deliveries.append((seq, pk, message, is_first, now, *row))
         return seq
+
+    def fresh(
+        self, one: Prepared, pk: int, message: int | None, row: Row, stored: bytes | None, *, is_alone: bool
+    ) -> None:
+        """Note a delivery of a new event, which may be claimed next."""
+        seq = self.delivery(pk, message, one.now, row)
+        if stored is not None:
+            held = Held(seq, row[0], row[1], pk, message, one.transport, is_alone, one.now, stored)
+            self.lanes.in_flight.fresh.note(held)
 
     def unreadable(self, pk: int, message: int | None, part: Unreadable, now: int) -> None:
         """Note a part that nobody could read: a dead letter."""
@@ -233,8 +264,8 @@ class Writing:
         db = self.lanes.db
         in_sets(db, _MESSAGES, self._messages)
         in_sets(db, _BODIES, self._bodies)
-        in_sets(db, _DELIVERIES, self._deliveries, _DELIVERY)
-        for handler, number in Counter(row[4] for row in self._deliveries).items():
+        in_sets(db, _DELIVERIES, self._deliveries)
+        for handler, number in Counter(row[5] for row in self._deliveries).items():
             self.lanes.tally(handler, PENDING, number)
         in_sets(db, _UNREADABLE, self._unreadable)
 
@@ -249,7 +280,7 @@ def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list
     """Write receipts down, in order."""
     writing = Writing(lanes, numbers)
     known = iter(writing.know([one for receipt in receipts for one in receipt.ids]))
-    shapes: Counter[_Shape] = Counter()
+    shapes: Counter[Shape] = Counter()
     answers: list[Appended] = []
     unsure: list[int] = []
     facts: list[Fact] = []
@@ -262,7 +293,7 @@ def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list
         if answer.new:
             facts += one.receipt.facts
     for shape, number in shapes.items():
-        _count(lanes, shape, number)
+        count_receipts(lanes, shape, number)
     writing.write()
     learn(lanes, facts)
     for place in unsure:
@@ -270,20 +301,10 @@ def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list
     return answers
 
 
-class _Shape(NamedTuple):
-    """What the sums need of a receipt."""
-
-    transport: Text
-    fresh: int
-    wanted: int
-    parts: int
-    repeats: int
-
-
-def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> tuple[Appended, _Shape]:
+def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> tuple[Appended, Shape]:
     """Note the rows of one receipt; in the answer those are open that are new and due to somebody."""
     receipt = one.receipt
-    fresh: list[tuple[int, Event, bytes | None, list[Row]]] = []
+    fresh: list[tuple[int, str, bytes | None, list[Row]]] = []
     parts: list[tuple[int, Unreadable]] = []
     repeats: list[str] = []
     due = 0
@@ -293,7 +314,7 @@ def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> tuple
         if pk is None:
             repeats.append(routed.event.id)
         else:
-            fresh.append((pk, routed.event, stored, rows))
+            fresh.append((pk, routed.event.id, stored, rows))
             due += len(rows)
     for part in receipt.unreadable:
         pk = next(known)
@@ -303,23 +324,19 @@ def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> tuple
             parts.append((pk, part))
     parts_of_it = due + len(parts)
     message = writing.message(receipt.raw, parts_of_it)
-    for pk, _event, stored, rows in fresh:
+    for pk, _name, stored, rows in fresh:
         for row in rows:
-            seq = writing.delivery(pk, message, row)
-            if stored is not None:
-                writing.lanes.in_flight.fresh.note(
-                    seq, Fresh(pk, message, one.transport, parts_of_it == 1, stored)
-                )
+            writing.fresh(one, pk, message, row, stored, is_alone=parts_of_it == 1)
     for pk, part in parts:
         writing.unreadable(pk, message, part, one.now)
-    new = tuple([event.id for _pk, event, _stored, _rows in fresh])
-    wanted = tuple([event.id for _pk, event, _stored, rows in fresh if rows])
-    shape = _Shape(one.transport, len(new), len(wanted), len(parts), len(repeats))
+    new = tuple([name for _pk, name, _stored, _rows in fresh])
+    wanted = tuple([name for _pk, name, _stored, rows in fresh if rows])
+    shape = (one.transport, len(new), len(wanted), len(parts), len(repeats))
     return Appended(new, tuple(repeats), wanted), shape
 
 
-def _count(lanes: Lanes, shape: _Shape, number: int) -> None:
-    """Count so many receipts."""
+def count_receipts(lanes: Lanes, shape: Shape, number: int) -> None:
+    """Count so many receipts of one shape."""
     transport, fresh, wanted, parts, repeats = shape
     lanes.count("received", transport, number)
     if repeats:

@@ -16,13 +16,17 @@ from pywats_events.journal import (
     Completed,
     DeliveryState,
     Fact,
+    Hold,
     JournalError,
     Query,
+    Receipt,
     Release,
     RetryAt,
+    Routed,
 )
 from pywats_events.journal import sqlite_claiming as claiming
-from pywats_events.journal.sqlite_fresh import Fresh, FreshOnes
+from pywats_events.journal.sqlite_fresh import FreshOnes
+from pywats_events.journal.sqlite_in_flight import Held
 
 from .doubles import PATIENCE, result_of
 from .sqlite_files import held_up, on_file, one, opened
@@ -150,7 +154,12 @@ async def test_a_full_disk_is_told_and_gone_when_there_is_room(path):
 
 async def test_a_claim_whose_caller_has_gone_is_given_back(path, monkeypatch):
     """A worker that is cancelled while its claim is on the way holds nothing."""
-    loop, begun, gate, real = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), claiming.claim
+    loop, begun, gate, real = (
+        asyncio.get_running_loop(),
+        asyncio.Event(),
+        threading.Event(),
+        claiming.claim_fresh,
+    )
 
     def slow(*arguments, **options):
         loop.call_soon_threadsafe(begun.set)
@@ -159,7 +168,7 @@ async def test_a_claim_whose_caller_has_gone_is_given_back(path, monkeypatch):
 
     async with opened(path) as journal:
         await journal.append([one("a")])
-        monkeypatch.setattr(claiming, "claim", slow)
+        monkeypatch.setattr(claiming, "claim_fresh", slow)
         worker = asyncio.ensure_future(claim(journal))
         await begun.wait()
         worker.cancel()
@@ -316,8 +325,8 @@ def test_what_is_kept_for_the_next_claim_has_an_end():
     """Of what was just written as much is kept as is good for speed; large events are fewer."""
     small, large = FreshOnes(), FreshOnes()
     for seq in range(5000):
-        small.note(seq, Fresh(seq, None, "", is_alone=True, document=b"{}"))
-        large.note(seq, Fresh(seq, None, "", is_alone=True, document=bytes(1024 * 1024)))
+        for fresh, document in ((small, b"{}"), (large, bytes(1024 * 1024))):
+            fresh.note(Held(seq, "h", "k", seq, None, "", is_alone=True, first_seen=0, document=document))
 
     assert [small.take(seq) is not None for seq in (0, 3000, 4999)] == [False, False, True]
     assert sum(large.take(seq) is not None for seq in range(5000)) == 8
@@ -337,3 +346,63 @@ async def test_a_backlog_takes_no_memory(path):
         assert len(gc.get_objects()) - before < 2_000
         assert len(await claim(journal, limit=32)) == 32
         assert (await journal.stats()).open == 20_001
+
+
+# --- the short way and the long way -------------------------------------------------------------------------
+
+
+async def test_both_ways_of_writing_leave_the_same(tmp_path):
+    """What goes into the file in one statement stands there as what goes in step by step."""
+    pair = (result_of("P", "p1"), result_of("Q", "q1"))
+
+    async def rows(path, *, is_short: bool) -> list[list[tuple[object, ...]]]:
+        async with opened(path) as journal:
+            if not is_short:
+                journal._writer._shortcut = None
+            await journal.append([one("a"), one("b", record=raw(b"b"))])
+            await journal.append([receipt(*pair, record=raw(b"pq")), receipt(result_of("A", "a2"))])
+            await journal.append([one("c", handlers=()), one("d", handlers=("reports", "assets"))])
+            await journal.append([Receipt(None, (Routed(result_of("E", "e"), ("reports", "assets")),))])
+            await journal.append([one("a")])  # known
+            first = await claim(journal, limit=3)
+            await settle(journal, *map(Completed, first))
+            await settle(journal, *map(Completed, await claim(journal, handlers=("reports", "assets"))))
+            assert (await journal.ledger()).difference == 0
+            assert await journal.check() == []
+            return [
+                await on_file(journal, sql)
+                for sql in (
+                    "SELECT pk, id, document IS NULL FROM events ORDER BY id",
+                    """
+                    SELECT message, event, handler, key, unit, state, ready, tries, due, event_type, source,
+                        message_name, fingerprint FROM deliveries ORDER BY seq
+                    """,
+                    "SELECT id, parts, transport, address, content_type, properties FROM messages",
+                    "SELECT message, body FROM bodies",
+                    "SELECT handler, state, number FROM tally WHERE number ORDER BY 1, 2",
+                    "SELECT name, transport, number FROM counters WHERE number ORDER BY 1, 2",
+                )
+            ]
+
+    short = await rows(tmp_path / "short.db", is_short=True)
+    assert short == await rows(tmp_path / "long.db", is_short=False)
+    assert len(short[1]) == 9
+
+
+async def test_a_claim_of_what_was_just_written_is_not_a_commit(path):
+    """Claiming changes nothing in the file, so nobody waits for the disk."""
+    async with opened(path) as journal:
+        await journal.append([one("a"), one("b")])
+        before = journal._writer.commits
+
+        assert ids(await claim(journal)) == ["a", "b"]
+        assert journal._writer.commits == before
+
+
+async def test_a_hold_from_the_future_is_due(path):
+    """A clock that was set back leaves no destination alone for longer."""
+    async with opened(path) as journal:
+        await journal.hold("wats", Hold("down", since=at(3600), probe_at=at(3630)))
+
+        assert await journal.try_probe("wats", now=START, lease_seconds=10)
+        assert not await journal.try_probe("wats", now=at(5), lease_seconds=10)

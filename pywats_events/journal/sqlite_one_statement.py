@@ -1,0 +1,210 @@
+"""What a bus asks of the journal in SQLite most of the time, for all who wait, in one statement.
+
+Every call into SQLite gives up the interpreter's lock and has to get it back from the loop, and a transaction
+of many statements is as many such calls. One statement that is a transaction by itself is one call, during
+which the loop works on. It has rows of several kinds and goes to a view; triggers, which this connection
+alone has, put each row where it belongs. Nothing of that is in the file.
+
+Only what needs no answer of the file goes this way: new events, and deliveries that are done. A known id, or
+whatever else is not that simple, lets the whole statement fail or never begin, and the long way is taken.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from pywats_events.journal.records import Appended, Verdict
+from pywats_events.journal.sqlite_claiming import settle_done
+from pywats_events.journal.sqlite_in_flight import Held
+from pywats_events.journal.sqlite_lanes import PENDING, Lanes
+from pywats_events.journal.sqlite_writing import (
+    Numbers,
+    Prepared,
+    Shape,
+    body_of,
+    count_receipts,
+    message_row,
+)
+from pywats_events.journal.stored_values import Text
+
+#: Kinds of rows. The first pads a statement to a length that is prepared already.
+_NOTHING, _EVENT_AND_DELIVERY, _DELIVERY, _EVENT, _MESSAGE, _DONE, _TALLY, _COUNTER = range(8)
+#: As many values as a row has.
+_WIDTH: Final = 13
+_PADDING: Final = (_NOTHING, *[None] * (_WIDTH - 1))
+#: Most rows of a statement; what is more takes the long way. Up to a few, lengths differ by little.
+_MOST: Final = 1024
+_FEW: Final = 64
+
+_INSERT_EVENT: Final = """
+    INSERT INTO events (pk, id, document, seen) VALUES (NEW.event, NEW.id, NEW.document, NEW.time);
+"""
+_INSERT_DELIVERY: Final = """
+    INSERT INTO deliveries
+        (seq, event, message, state, ready, first_seen, changed, handler, key, unit, event_type, source,
+        message_name)
+    VALUES (NEW.seq, NEW.event, NEW.message, 0, NOT EXISTS (
+        SELECT 1 FROM deliveries WHERE handler = NEW.handler AND key = NEW.key AND state < 4
+    ), NEW.time, NEW.time, NEW.handler, NEW.key, NEW.unit, NEW.event_type, NEW.source, NEW.message_name);
+"""
+#: The names are those of an event with its delivery; a message has its transport as ``id``, its body as
+#: ``document``, its parts as ``seq``, and so on.
+_INSERT_MESSAGE: Final = """
+    INSERT INTO messages
+        (id, parts, transport, address, content_type, content_encoding, properties, received_at)
+    VALUES (NEW.message, NEW.seq, NEW.id, NEW.handler, NEW.key, NEW.unit, NEW.event_type, NEW.time);
+    INSERT INTO bodies SELECT NEW.message, NEW.document WHERE NEW.document IS NOT NULL;
+"""
+#: ``id`` has the numbers of what is done.
+_SETTLE: Final = """
+    UPDATE deliveries SET state = 4, ready = 0, fingerprint = NULL, changed = NEW.time
+    WHERE seq IN (SELECT value FROM json_each(NEW.id));
+    UPDATE deliveries SET ready = 1 WHERE state = 0 AND ready = 0 AND seq IN (
+        SELECT (
+            SELECT next.seq FROM deliveries AS next
+            WHERE next.handler = done.handler AND next.key = done.key AND next.state < 4
+            ORDER BY next.seq LIMIT 1
+        ) FROM json_each(NEW.id) JOIN deliveries AS done ON done.seq = value
+    );
+"""
+_ADD_TO_TALLY: Final = """
+    INSERT INTO tally VALUES (NEW.handler, NEW.event, NEW.seq)
+    ON CONFLICT DO UPDATE SET number = number + excluded.number;
+"""
+_ADD_TO_COUNTER: Final = """
+    INSERT INTO counters VALUES (NEW.id, NEW.handler, NEW.seq)
+    ON CONFLICT DO UPDATE SET number = number + excluded.number;
+"""
+_TRIGGERS: Final = {
+    _EVENT_AND_DELIVERY: _INSERT_EVENT + _INSERT_DELIVERY,
+    _DELIVERY: _INSERT_DELIVERY,
+    _EVENT: _INSERT_EVENT,
+    _MESSAGE: _INSERT_MESSAGE,
+    _DONE: _SETTLE,
+    _TALLY: _ADD_TO_TALLY,
+    _COUNTER: _ADD_TO_COUNTER,
+}
+_VIEW: Final = """
+    CREATE TEMP VIEW work AS SELECT 0 AS kind, 0 AS event, 0 AS id, 0 AS document, 0 AS time, 0 AS seq,
+        0 AS message, 0 AS handler, 0 AS key, 0 AS unit, 0 AS event_type, 0 AS source, 0 AS message_name
+"""
+
+
+def make_ready(db: sqlite3.Connection) -> None:
+    """Give a connection what the statement needs."""
+    db.execute(_VIEW)
+    for kind, statements in _TRIGGERS.items():
+        db.execute(
+            f"CREATE TEMP TRIGGER work_{kind} INSTEAD OF INSERT ON work WHEN NEW.kind = {kind} "
+            f"BEGIN {statements} END"
+        )
+
+
+class OneStatement:
+    """The rows of one statement, as they are collected; what it answers is true when the statement is done.
+
+    Args:
+        lanes: what is claimed, and the sums.
+        numbers: the next number of each table.
+    """
+
+    def __init__(self, lanes: Lanes, numbers: Numbers) -> None:
+        self._lanes = lanes
+        self._numbers = numbers
+        self._values: list[Any] = []
+        self._shapes: Counter[Shape] = Counter()
+        self._due: Counter[Text] = Counter()
+
+    def append(self, receipts: Sequence[Prepared]) -> list[Appended] | None:
+        """Note new receipts; None when they are not as simple as that."""
+        for one in receipts:
+            if one.receipt.unreadable or one.receipt.facts:
+                return None
+            self._note(one)
+            self._shapes[one.shape] += 1
+        return [one.answer for one in receipts]
+
+    def _note(self, one: Prepared) -> None:
+        raw, now, values = one.receipt.raw, one.now, self._values
+        parts = sum(map(len, one.deliveries))
+        message = None
+        if parts > 1 or (parts and raw is not None):
+            message = self._note_message(one, parts)
+        fresh = self._lanes.in_flight.fresh
+        pk = self._numbers.events(len(one.ids))
+        for (name, stored, _now), rows in zip(one.ids, one.deliveries, strict=True):
+            kind = _EVENT_AND_DELIVERY
+            for row in rows:
+                seq = self._numbers.delivery()
+                document = stored if kind is _EVENT_AND_DELIVERY else None
+                values += (kind, pk, name, document, now, seq, message)
+                values += row
+                handler, key = row[0], row[1]
+                self._due[handler] += 1
+                held = Held(seq, handler, key, pk, message, one.transport, parts == 1, now, stored)
+                fresh.note(held)
+                kind = _DELIVERY
+            if not rows:
+                self._add(_EVENT, pk, name, stored, now)
+            pk += 1
+
+    def _note_message(self, one: Prepared, parts: int) -> int:
+        raw, number = one.receipt.raw, self._numbers.message()
+        _id, _parts, transport, *rest, received_at = message_row(number, raw, parts)
+        body = None if raw is None else body_of(raw)
+        self._add(_MESSAGE, None, transport, body, received_at, parts, number, *rest)
+        return number
+
+    def _add(self, *row: Any) -> None:
+        self._values += row
+        self._values += _PADDING[len(row) :]
+
+    def settle(self, verdicts: Sequence[Verdict], now: int) -> list[str] | None:
+        """Note verdicts; None when they are not as simple as that."""
+        answer = settle_done(self._lanes, verdicts)
+        if answer is None:
+            return None
+        done, closed = answer
+        if done:
+            self._add(_DONE, None, json.dumps(done), None, now)
+        return closed
+
+    def finish(self) -> list[Any] | None:
+        """Give the values of the statement; None when they are too many."""
+        for shape, number in self._shapes.items():
+            count_receipts(self._lanes, shape, number)
+        for handler, number in self._due.items():
+            self._lanes.tally(handler, PENDING, number)
+        tally, counters = self._lanes.sums()
+        for handler, state, number in tally:
+            self._add(_TALLY, state, None, None, None, number, None, handler)
+        for name, transport, number in counters:
+            self._add(_COUNTER, None, name, None, None, number, None, transport)
+        rows = len(self._values) // _WIDTH
+        if rows > _MOST:
+            return None
+        self._values += _PADDING * (_length(rows) - rows)
+        return self._values
+
+
+def execute(db: sqlite3.Connection, values: list[Any]) -> None:
+    """Write the rows down, in a transaction of their own."""
+    if values:
+        db.execute(_text(len(values) // _WIDTH), values)
+
+
+def _length(rows: int) -> int:
+    """Give a length for so many rows that few statements have to be prepared."""
+    step = 8 if rows <= _FEW else 1 << (rows.bit_length() - 3)
+    return -(-rows // step) * step
+
+
+@lru_cache(maxsize=64)
+def _text(rows: int) -> str:
+    row = f"({', '.join('?' * _WIDTH)})"
+    return f"INSERT INTO work VALUES {', '.join([row] * rows)}"  # noqa: S608  # question marks only
