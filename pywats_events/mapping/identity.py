@@ -13,33 +13,42 @@ _LONGEST_ID: Final = 200
 
 
 class Identity:
-    """Gives the events of one message their ids: the same for the same message, no two the same."""
+    """Gives the events of one message their ids: the same for the same message, no two the same.
+
+    What was readable of a message does not decide: when the rest is read again, after its mapping was mended,
+    those events that are there already keep their ids.
+
+    Args:
+        raw: the message.
+        several: whether it has several items.
+    """
 
     def __init__(self, raw: RawMessage, *, several: bool) -> None:
         self._raw = raw
         self._several = several
-        self._given: dict[str, int] = {}
-        self._count = -1
+        self._given: set[str] = set()
 
-    def of(self, given: str | None, scope: str, id_property: str | None, window: float | None) -> str:
-        """Give the id of the next event.
+    def by_item(self, index: int, given: str) -> str:
+        """Give the id of an event whose item says it; ``index`` is the item's."""
+        made = _limited(given)
+        # of events that one message gives one id, all but the first would be lost as repeats
+        made = f"{made}/{index}" if made in self._given else made
+        self._given.add(made)
+        return made
+
+    def by_message(self, index: int, given: str | None, id_property: str | None, window: float | None) -> str:
+        """Give the id of the event of an item.
 
         Args:
-            given: what the message says.
-            scope: within which that is unique.
+            index: place of the item.
+            given: what the message says it is known by.
             id_property: the property that tells messages apart, if one is configured.
             window: seconds in which the same content is the same message.
         """
-        self._count += 1
-        if given is not None:
-            made = _limited(f"{scope}#{given}")
-            count = self._given[made] = self._given.get(made, -1) + 1
-            # of events that one message gives one id, all but the first would be lost as repeats
-            return f"{made}/{count}" if count else made
         mark = _property(self._raw, id_property) if id_property else None
-        identity = f"{self._raw.address}#{mark}" if mark else text_property(self._raw, "identity")
+        identity = given or (f"{self._raw.address}#{mark}" if mark else text_property(self._raw, "identity"))
         made = _limited(identity) if identity else digest_of(self._raw, window)
-        return f"{made}/{self._count}" if self._several else made
+        return f"{made}/{index}" if self._several else made
 
 
 def _property(raw: RawMessage, name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from pywats_events.event import Event, EventMetadata, EventType
@@ -25,6 +26,15 @@ _EVENT: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """One message as it is read: itself, what it may still cost, and how its events are known."""
+
+    raw: RawMessage
+    budget: Budget
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
 class MessageMapping:
     """A mapping, compiled.
 
@@ -32,6 +42,7 @@ class MessageMapping:
         rule: what errors call it: the pattern of its addresses.
         name: name of the profile, if it is one.
         event: the type of its events.
+        is_id_of_item: whether each item says its own id, not the message for all of them.
     """
 
     rule: str
@@ -40,6 +51,7 @@ class MessageMapping:
     source: Value | None
     key: Value | None
     id: Value | None
+    is_id_of_item: bool
     id_property: str | None
     repeat_window: float | None
     time: Value | None
@@ -97,13 +109,15 @@ class MessageMapping:
         fields = Group((*group(others, shared).parts, *mine.parts))
         if model is not None:
             check_whole(event, model, fields)
+        made_id = value("id")
         return cls(
             rule=rule,
             name=reading.profile,
             event=event,
             source=value("source"),
             key=value("key"),
-            id=value("id"),
+            id=made_id,
+            is_id_of_item=made_id is not None and bool(each) and made_id.names_any(item, "index"),
             id_property=reading.id_property,
             repeat_window=given.get("repeat_window", made.get("repeat_window")),
             time=value("time"),
@@ -129,9 +143,8 @@ class MessageMapping:
         try:
             scope["payload"] = read_json(raw.body, raw.content_encoding)
             scopes = [scope] if self.each is None else self._scopes(self.each, scope, budget)
-            identity = Identity(raw, several=len(scopes) > 1)
-            for index, each in enumerate(scopes):
-                made.append(self._event_or_not(each, raw, budget, identity, index))
+            run = _Run(raw, budget, Identity(raw, several=len(scopes) > 1))
+            made.extend(self._event_or_not(run, each, index) for index, each in enumerate(scopes))
         except (BodyError, FieldError, TooCostly) as error:
             # what was made already goes too: all of a message that costs too much, or none
             return [self._unreadable(str(error), raw, 0)]
@@ -142,38 +155,27 @@ class MessageMapping:
         budget.spend(_EVENT * len(items))
         return [{**scope, self.item: item, "index": index} for index, item in enumerate(items)]
 
-    def _event_or_not(
-        self, scope: dict[str, Any], raw: RawMessage, budget: Budget, identity: Identity, index: int
-    ) -> Event | Unreadable:
+    def _event_or_not(self, run: _Run, scope: Mapping[str, Any], index: int) -> Event | Unreadable:
         source = ""
         try:
-            source = self._text(self.source, scope, budget) or raw.address or raw.transport
-            return self._event(scope, raw, budget, identity, source)
+            source = self._text(self.source, scope, run.budget) or run.raw.address or run.raw.transport
+            return self._event(run, scope, index, source)
         except FieldError as error:
             place = f"{self.item}[{index}]: " if self.each is not None else ""
-            return self._unreadable(f"{place}{error}", raw, index, source)
+            return self._unreadable(f"{place}{error}", run.raw, index, source)
 
-    def _event(
-        self, scope: dict[str, Any], raw: RawMessage, budget: Budget, identity: Identity, source: str
-    ) -> Event:
-        time = None if self.time is None else self.time(scope, budget)
-        try:
-            happened = None if time is None else moment_of(time)
-        except ConversionError as error:
-            raise FieldError(
-                "time", f"{error}; say in which form it is: time = {{ from = ..., time = ... }}"
-            ) from None
-        payload = self._payload(self.fields(scope, budget) or {}, source)
-        given = self._text(self.id, scope, budget)
-        window = None if happened is not None else self.repeat_window
+    def _event(self, run: _Run, scope: Mapping[str, Any], index: int, source: str) -> Event:
+        raw = run.raw
+        happened = self._time(run, scope)
+        payload = self._payload(self.fields(scope, run.budget) or {}, source)
         transaction = payload.get("transaction_id")
         event = Event(
             event_type=self.event,
             payload=payload,
             source=source,
-            id=identity.of(given, f"{source}#{self.event.value}", self.id_property, window),
+            id=self._id(run, scope, index, source, is_timed=happened is not None),
             time=happened or raw.received_at,
-            key=self._text(self.key, scope, budget) or "",
+            key=self._text(self.key, scope, run.budget) or "",
             metadata=EventMetadata(
                 correlation_id=transaction if isinstance(transaction, str) else None,
                 message_name=self.name,
@@ -189,6 +191,22 @@ class MessageMapping:
             why = str(error).encode(errors="replace").decode()[:200]
             raise FieldError("fields", f"hold what can't be written as JSON: {why}") from None
         return event
+
+    def _time(self, run: _Run, scope: Mapping[str, Any]) -> datetime | None:
+        time = None if self.time is None else self.time(scope, run.budget)
+        try:
+            return None if time is None else moment_of(time)
+        except ConversionError as error:
+            how = "say in which form it is: time = { from = ..., time = ... }"
+            raise FieldError("time", f"{error}; {how}") from None
+
+    def _id(self, run: _Run, scope: Mapping[str, Any], index: int, source: str, *, is_timed: bool) -> str:
+        said_id = self._text(self.id, scope, run.budget)
+        given = None if said_id is None else f"{source}#{self.event.value}#{said_id}"
+        if given is not None and self.is_id_of_item:
+            return run.identity.by_item(index, given)
+        window = None if is_timed else self.repeat_window
+        return run.identity.by_message(index, given, self.id_property, window)
 
     def _text(self, value: Value | None, scope: Mapping[str, Any], budget: Budget) -> str | None:
         found = None if value is None else value(scope, budget)

@@ -154,6 +154,10 @@ class Value:
             return self.default
         raise FieldError(self.field, f"the message has no {self._said}")
 
+    def names_any(self, *roots: str) -> bool:
+        """Tell whether an expression begins with one of these names."""
+        return any(names[0] in roots for source in self.sources for names in source.names)
+
     @property
     def _said(self) -> str:
         text = " or ".join(source.text for source in self.sources)

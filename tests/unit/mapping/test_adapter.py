@@ -187,7 +187,7 @@ def test_several_events_of_one_message_have_ids_of_their_own():
             identity="m1",
         )
     )
-    assert [part.id for part in parts if isinstance(part, Event)] == ["m1/0", "m1/1"]
+    assert [part.id for part in parts if isinstance(part, Event)] == ["m1/0", "m1/2"]
     assert [part.payload for part in parts if isinstance(part, Event)] == [
         {"unit_id": "A", "result": "passed", "position": 1},
         {"unit_id": "C", "result": "failed", "position": 3},
@@ -312,6 +312,25 @@ def test_a_window_makes_the_same_content_another_message():
     for read, count in ((plain, 2), (timed, 1), (adapter(), 1)):
         ids = {the_event(read(message(body, received=each))).id for each in (RECEIVED, RECEIVED, later)}
         assert len(ids) == count
+
+
+def test_what_is_read_later_takes_no_id_of_what_was_read_before():
+    """A mended mapping makes the events that were missing, and knows the others again."""
+    fields = {"unit_id": "item.sn", "result": {"from": "item.r", "values": {"a": "failed"}}}
+    mended = {"unit_id": "item.sn", "result": {"from": "item.r", "values": {"a": "failed", "b": "failed"}}}
+    body = [{"sn": "1", "r": "b"}, {"sn": "2", "r": "a"}, {"sn": "3", "r": "b"}]
+    for extra in ({}, {"id": "'R7'"}, {"id": "item.sn"}, {"id": "'R7-' & index"}):
+        before, after = (
+            {
+                part.payload["unit_id"]: part.id
+                for part in adapter({**RESULT, **extra, "each": "payload", "fields": each})(message(body))
+                if isinstance(part, Event)
+            }
+            for each in (fields, mended)
+        )
+        assert list(before) == ["2"]
+        assert len(set(after.values())) == 3
+        assert after["2"] == before["2"]
 
 
 def test_items_with_one_id_are_not_lost():
