@@ -56,12 +56,35 @@ def one_event(message: RawMessage) -> list[Event]:
     ]
 
 
+class WatchedTransport(MQTTTransport):
+    """A transport of which a test can wait for what it says."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._told = asyncio.Event()
+        self._errors: list[str] = []
+        super().__init__(*arguments, **named)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "last_error" and value:
+            self._errors.append(value)
+            self._told.set()
+
+    async def until_error(self, text: str) -> str:
+        """Wait until a reason with this text was given; give it."""
+        async with asyncio.timeout(60):
+            while not (found := [error for error in self._errors if text in error]):
+                self._told.clear()
+                await self._told.wait()
+        return found[0]
+
+
 @asynccontextmanager
 async def running(
     config: MQTTConfig, intake: Recorder, *, name: str = "mqtt", journal: SQLiteJournal | None = None
-) -> AsyncIterator[MQTTTransport]:
+) -> AsyncIterator[WatchedTransport]:
     """Run a transport that tells a recorder."""
-    transport = MQTTTransport(config, adapter=one_event, name=name, journal=journal)
+    transport = WatchedTransport(config, adapter=one_event, name=name, journal=journal)
     await transport.start(intake)
     try:
         yield transport
