@@ -201,6 +201,20 @@ async def test_what_happens_while_the_receiver_is_down_arrives_in_order(receiver
     assert sorted(set(numbers)) == list(range(30))
 
 
+async def test_a_target_that_is_down_holds_up_no_other(receiver):
+    """Each has its own deliveries and its own breaker."""
+    (nobody,) = free_ports(1)
+    gone = rule(receiver, name="gone", url=f"http://127.0.0.1:{nobody}/")
+    async with running(gone, rule(receiver)) as bus:
+        for number in range(10):
+            await bus.publish(result(number))
+        await receiver.until(10)
+        await parked(bus, "outgoing-gone")
+        waiting = await bus.journal.search(Query(handler="outgoing-gone"))
+        assert DeliveryState.DEAD not in {entry.state for entry in waiting}
+    assert {document["data"]["number"] for document in receiver.documents} == set(range(10))
+
+
 async def test_after_a_crash_the_second_call_has_the_same_id(receiver, tmp_path):
     """The receiver took it, the bridge did not live to know: it is told again, and can tell."""
     hangs = asyncio.Event()

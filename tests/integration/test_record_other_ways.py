@@ -130,6 +130,7 @@ profile = "pass-fail"
             ]
         code, printed, said = await program.ended()
     assert [answer.status_code for answer in answers] == [401, 202, 202]
+    assert answers[1].json() == {"event_ids": []}
     assert (code, printed.startswith("2 messages in ")) == (0, True), said
     assert HOOK_TOKEN.encode() not in path.read_bytes()
     code, printed, said = await call("replay", path, "--config", config, "--speed", "max")

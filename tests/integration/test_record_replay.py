@@ -124,6 +124,21 @@ async def test_a_count_ends_it_and_more_is_added(broker: RabbitMQ, tmp_path: Pat
     assert (code, said) == (1, f"{path}: is there already; name another file, or add to it with --append\n")
 
 
+async def test_a_queue_that_was_made_for_it_is_read_as_it_is(broker: RabbitMQ, tmp_path: Path) -> None:
+    """Where the bridge may not bind: what is read is gone from that queue, which stays."""
+    unique, path = uuid4().hex, tmp_path / "line.jsonl"
+    config = configuration(tmp_path, port=broker.port, unique=unique, protocol="0-9-1")
+    async with Machine(broker.url) as machine:
+        await machine.declare(f"spare-{unique}", durable=True)
+        await machine.publish("", units_tested("SN1"), units_tested("SN2"), key=f"spare-{unique}")
+        code, printed, said = await call(
+            *("record", "--from", "amqp", "--to", path, "--config", config, "--count", "2"),
+            *("--queue", f"spare-{unique}"),
+        )
+        assert (code, printed.startswith("2 messages in ")) == (0, True), said
+        assert await machine.depth(f"spare-{unique}") == 0
+
+
 async def test_a_time_ends_it(broker: RabbitMQ, tmp_path: Path) -> None:
     """Nothing came: the file is a capture without messages, which is no failure."""
     path = tmp_path / "line.jsonl"

@@ -161,6 +161,14 @@ async def test_a_folder_that_is_missing_is_one_line(tmp_path):
             pass
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+async def test_a_disk_that_is_full_from_the_start_is_one_line():
+    """Not even the head finds room; nothing is begun."""
+    with pytest.raises(CaptureError, match="/dev/full: can't be written: No space left on device"):
+        async with Recorder(Path("/dev/full"), append=True):
+            pass
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
 async def test_a_capture_is_for_its_owner_only(tmp_path):
     """It holds serial numbers, names of operators, whatever machines say."""
