@@ -609,7 +609,18 @@ async def api(tmp_path: Path) -> AsyncIterator[AsyncWATS]:
             yield client
 
 
-async def tell(api: AsyncWATS, *messages: bytes, times: int = 1) -> None:
+AT_ONCE = DeliverySettings(initial_delay=0, max_delay=0, max_retries=100, failure_threshold=100_000)
+
+
+async def turn(api: AsyncWATS, **knobs: Any) -> None:
+    """Turn knobs of the server."""
+    async with httpx.AsyncClient(base_url=api.base_url) as local:
+        (await local.patch("/local/knobs", json=knobs)).raise_for_status()
+
+
+async def tell(
+    api: AsyncWATS, *messages: bytes, times: int = 1, delivery: DeliverySettings | None = None
+) -> None:
     """Let a bridge of its own, with a journal of its own, have messages one by one; none may be left over."""
     transport = MockTransport(adapter=cfx_adapter)
     client = AsyncWATS(
@@ -619,7 +630,7 @@ async def tell(api: AsyncWATS, *messages: bytes, times: int = 1) -> None:
         api=client,
         transports=(transport,),
         rules=Rules.model_validate(RULES),
-        delivery=DeliverySettings(),
+        delivery=delivery or DeliverySettings(),
     )
     async with bridge:
         for message in messages * times:
@@ -669,9 +680,23 @@ async def test_the_whole_life_again(api: AsyncWATS) -> None:
 async def test_an_account_without_the_asset_module(api: AsyncWATS) -> None:
     """What WATS refuses to the handlers of assets holds up no report and no unit."""
     reject = {"count": 1000, "status": 403, "text": "The asset module is not licensed.", "path": "/api/Asset"}
-    async with httpx.AsyncClient(base_url=api.base_url) as local:
-        (await local.patch("/local/knobs", json={"reject": reject})).raise_for_status()
+    await turn(api, reject=reject)
     await tell(api, *life())
     account = Account(api)
     assert await account.reports() == table(REPORTS)
     assert await account.units() == table(UNITS)
+
+
+@pytest.mark.parametrize("status", [500, 0])
+async def test_answers_that_are_lost(api: AsyncWATS, status: int) -> None:
+    """A third of all calls fail after WATS has done its work; each thing, and each line, is there once."""
+    await turn(api, error_rate=0.35, error_status=status, errors_after_work=True, seed=2)
+    await tell(api, *life(), delivery=AT_ONCE)
+    await turn(api, error_rate=0)
+    account = Account(api)
+    assert await account.reports() == table(REPORTS)
+    assert await account.built_in() == table(BUILT_IN)
+    assert await account.repaired() == table(REPAIRED)
+    assert await account.units() == table(UNITS)
+    assert await account.assets() == table(ASSETS)
+    assert await account.log() == table(LOG)
