@@ -23,7 +23,7 @@ from pywats_api.errors import NotFoundError
 from pywats_api.product_records import Product, ProductRevision
 from pywats_api.production_records import Unit
 from pywats_api.unit_phases import UnitPhaseFlag, phase_name, phase_of
-from pywats_events.errors import NotReady, PermanentError
+from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
 from pywats_events.journal import Fact
@@ -112,7 +112,8 @@ class ProductionHandler(BaseHandler):
     still tells the batch, and the operation where no later one did. A unit in a phase of
     ``production.final`` stays in it, whoever put it there. What a unit is already is not sent again.
     Completed work without units means those that it was started with, and waits for that start to be told
-    (``report.give_up_after``).
+    (``report.give_up_after``). On an account without the module all of this waits, and the log says so;
+    other handlers go on.
     """
 
     name = "production"
@@ -270,17 +271,20 @@ class ProductionHandler(BaseHandler):
         part_number, revision = unit.part.part_number, cast("str", unit.part.revision)
         if self._rules.production.create_products:
             await self._ensure_product(part_number, revision)
-        await self._api.production.create_units(
-            [
-                Unit(
-                    serial_number=unit.serial.value,
-                    part_number=part_number,
-                    revision=revision,
-                    batch_number=unit.order.batch if unit.order else None,
-                    unit_phase_id=int(phase),
-                )
-            ]
+        new = Unit(
+            serial_number=unit.serial.value,
+            part_number=part_number,
+            revision=revision,
+            batch_number=unit.order.batch if unit.order else None,
+            unit_phase_id=int(phase),
         )
+        try:
+            await self._api.production.create_units([new])
+        except NotFoundError as error:  # the call names nothing that could be missing but the route itself
+            reason = f"the account seems to lack the Production module (production.enabled): {error}"
+            raise DestinationUnavailable(
+                DESTINATION, reason, needs_attention=True, only_for_handler=True
+            ) from error
 
     async def _ensure_product(self, part_number: str, revision: str) -> None:
         if (part_number, revision) in self._ensured:

@@ -11,7 +11,7 @@ from shopfloor import NOON, WORK, event, rules, taught, work_started
 from handlers import AssemblyHandler, ProductionHandler, facts_of
 from pywats_api.product_records import Product, ProductRevision
 from pywats_api.production_records import Unit
-from pywats_events.errors import NotReady, PermanentError
+from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError
 from pywats_events.event import EventType
 from pywats_events.handler import Done, Dropped
 
@@ -223,6 +223,16 @@ async def test_an_unknown_product(api):
     floor = await Floor.of(api, production={"enabled": True})
     with pytest.raises(PermanentError, match="100-200"):
         await floor.comes(started())
+
+
+async def test_an_account_without_the_module(wats, api):
+    """The handler is left out until somebody has seen to it; nothing dies of it, and nobody else waits."""
+    floor = await Floor.of(api)
+    wats.knobs.reject_next(9, status=404, text="No HTTP resource was found", path="/api/Production")
+    with pytest.raises(DestinationUnavailable, match=r"production\.enabled.*No HTTP resource") as caught:
+        await floor.comes(started())
+    assert caught.value.needs_attention
+    assert caught.value.only_for_handler
 
 
 async def test_the_module_is_off_by_default(api):
