@@ -98,11 +98,23 @@ class Program:
             self._decide(node.rhs)
         elif node.type == "binary" and node.value in _COMPARISONS:
             if not any(each.type == "value" and each.value is None for each in (node.lhs, node.rhs)):
-                self._known.update({id(each): _said(each) for each in (node.lhs, node.rhs)})
+                for each in (node.lhs, node.rhs):
+                    self._known[id(each)] = _said(each)
+                    self._count(each)
         elif node.type == "block" and node.expressions:
             self._decide(node.expressions[-1])
         elif node.type == "function" and _called(node) == "not" and node.arguments:
             self._decide(node.arguments[0])
+
+    def _count(self, node: Any) -> None:
+        """Note that what is counted must be there: of what is missing there are none, as if all were well."""
+        if node.type == "function" and _called(node) == "count":
+            for path in (each for each in node.arguments or () if each.type == "path"):
+                for step in path.steps:
+                    if step.type == "name":
+                        self._known[id(step)] = _said(path)
+                    if step.stages or step.predicate:
+                        break
 
     def run(self, scope: Mapping[str, Any], budget: Budget) -> Any:
         """Work the expression out.
@@ -256,22 +268,32 @@ def _check_variables(nodes: list[Any]) -> None:
 
 def _check_otherwise(node: Any) -> None:
     """Refuse a condition that passes whatever is not named: an unknown word would be a pass."""
-    otherwise = node._else  # noqa: SLF001  # the engine's name
-    is_pass = (
-        otherwise is not None
-        and otherwise.type == "string"
-        and str(otherwise.value).strip().lower() in _PASSES
-    )
-    condition = node.condition
-    while condition.type == "block" and condition.expressions:
-        condition = condition.expressions[-1]
+    condition, is_turned = _plainly(node.condition), False
+    while condition.type == "function" and _called(condition) == "not" and condition.arguments:
+        condition, is_turned = _plainly(condition.arguments[0]), not is_turned
     asks_for_one = condition.type == "binary" and condition.value in {"=", "in"}
-    asks_whether = condition.type == "function" and _called(condition) not in {"not", "boolean"}
-    if is_pass and (asks_for_one or asks_whether):
+    asks_whether = condition.type == "function" and _called(condition) != "boolean"
+    asks_for_others = condition.type == "binary" and condition.value == "!="
+    if not (asks_for_one or asks_whether or asks_for_others):
+        return
+    left = node.then if asks_for_others is not is_turned else node._else  # noqa: SLF001  # the engine's name
+    if left is not None and is_pass(_plainly(left)):
         raise ValueError(
-            f"passes whatever is not {_said(condition)}: a word that nobody thought of would be a pass. Ask "
-            "for what is a pass instead: payload.status = 'OK' ? 'pass' : 'fail'"
+            f"passes whatever is not named in {_said(condition)}: a word that nobody thought of would be a "
+            "pass. Ask for what is a pass instead: payload.status = 'OK' ? 'pass' : 'fail'"
         )
+
+
+def is_pass(node: Any) -> bool:
+    """Tell whether an expression is the text for a pass, and nothing else."""
+    return node.type == "string" and str(node.value).strip().lower() in _PASSES
+
+
+def _plainly(node: Any) -> Any:
+    """Give what stands in parentheses."""
+    while node.type == "block" and node.expressions:
+        node = node.expressions[-1]
+    return node
 
 
 def _called(node: Any) -> str:

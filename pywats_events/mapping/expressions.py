@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from pywats_events.mapping.bounds import FIELD, Budget
-from pywats_events.mapping.engine import Program
+from pywats_events.mapping.engine import Program, is_pass
 
 Scope: TypeAlias = Mapping[str, Any]
 _Quick: TypeAlias = Callable[[Scope], Any]
@@ -39,6 +39,11 @@ class Expression:
         self._program = Program(text)
         self._quick = _quick(self._program.ast)
         self.names = self._program.names
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether it is the text for a pass, whatever the message says."""
+        return is_pass(self._program.ast)
 
     @property
     def is_simple(self) -> bool:

@@ -103,10 +103,10 @@ class _Guards:
         return not arg
 
     @staticmethod
-    def boolean(arg: Any) -> Any:
-        if isinstance(arg, str):
-            raise Undecided(f"$boolean is asked of the text {shown(arg)}: compare it with what you expect")
-        return Functions.to_boolean(arg)
+    def boolean(arg: Any) -> bool:
+        if isinstance(arg, bool) or arg in (0, 1):
+            return bool(arg)
+        raise Undecided(f"$boolean is asked of {shown(arg)}, not of true, false, 1 or 0")
 
 
 class Running(threading.local):

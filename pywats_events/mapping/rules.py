@@ -128,6 +128,8 @@ class Value:
             rule = Rule.model_validate({"from": given} if isinstance(given, str) else given)
             sources = tuple(each for text in rule.from_ if known.fits(each := Expression(text)))
             convert = _converter(rule)
+            if len(rule.from_) > 1 and any(each.is_pass for each in sources):
+                raise ValueError("from must not end with a pass: what is missing has not passed")  # noqa: TRY301
         except ValueError as error:
             raise ValueError(f"{field}: {first_mistake(error)}") from None
         default = rule.constant if rule.constant is not None else rule.default

@@ -191,6 +191,7 @@ def test_what_a_rule_refuses_in_a_message(rule, payload, words):
         ({"from": "payload.a", "zone": "UTC"}, "belongs to time"),
         ({"from": "payload.a", "otherwise": 1}, "belongs to values"),
         ({"from": "payload.a", "default": "Pass"}, "must not be a pass"),
+        ({"from": ["payload.a", "'pass'"]}, "must not end with a pass"),
         ({"from": "payload.a", "verdict": True, "otherwise": "passed"}, "must not be a pass"),
         ({"from": "payload.a", "values": {"ok": 1, "OK": 2}}, "stands twice"),
         ({"from": "payload.a", "number": "dot"}, "number: "),

@@ -57,6 +57,11 @@ def run(text, scope=SCOPE):
         ("$match(payload.sn, /^SN-([0-9]+)$/).groups[0]", "1"),
         ("($f := function($x) { $x * 2 }; $f(payload.count))", 6),
         ("$exists(payload.absent) and payload.absent = 'x' ? 1 : 2", 2),
+        ("$count(payload.steps[value > 5]) = 0 ? 'pass' : 'fail'", "pass"),
+        ("$count(payload.steps[value > 1]) > 0 ? 'fail' : 'pass'", "fail"),
+        ("payload.word != 'OK' ? 'fail' : 'pass'", "fail"),
+        ("$not(payload.word = 'OK') ? 'fail' : 'pass'", "fail"),
+        ("$boolean(payload.ok) ? 'pass' : 'fail'", "pass"),
     ],
 )
 def test_what_an_expression_gives(text, value):
@@ -73,7 +78,7 @@ def test_what_an_expression_gives(text, value):
         "payload.nothing ? 'fail' : 'pass'",
         "payload.list ? 'pass' : 'fail'",
         "payload.absent = 'OK' ? 'pass' : 'fail'",
-        "payload.nothing != 'NOK' ? 'pass' : 'fail'",
+        "payload.nothing != 'NOK' ? 1 : 2",
         "payload.absent > 0 ? 'fail' : 'pass'",
         "payload.absent != 0 ? 'fail' : 'pass'",
         "payload.ok and payload.word ? 'pass' : 'fail'",
@@ -83,6 +88,12 @@ def test_what_an_expression_gives(text, value):
         "$boolean(payload.word) ? 'pass' : 'fail'",
         "(payload.ok; payload.word) ? 'pass' : 'fail'",
         "payload.steps[name].value",
+        "$boolean(payload.list) ? 'pass' : 'fail'",
+        "$boolean(payload.count) ? 'pass' : 'fail'",
+        "$count(payload.faults) = 0 ? 'pass' : 'fail'",
+        "$count(payload.faults[bad = true]) > 0 ? 'fail' : 'pass'",
+        "$count(payload.steps.faults) = 0 ? 'pass' : 'fail'",
+        "payload.absent ?: 'pass'",
     ],
 )
 def test_what_is_not_plainly_true_or_false_decides_nothing(text):
@@ -100,11 +111,17 @@ def test_what_is_not_plainly_true_or_false_decides_nothing(text):
         "payload.a = 'x' ? 'error' : payload.b = 'y' ? 'fail' : 'pass'",
         "$contains(payload.word, 'NOK') ? 'fail' : 'pass'",
         "$exists(payload.fault) ? 'fail' : 'pass'",
+        "payload.word != 'NOK' ? 'pass' : 'fail'",
+        "$not(payload.word = 'NOK') ? 'pass' : 'fail'",
+        "($not((payload.word in ['NOK']))) ? ('pass') : 'fail'",
+        "$not(payload.word != 'NOK') ? 'fail' : 'pass'",
+        "payload.word = 'NOK' ? 'fail' : ('pass')",
+        "payload.word ?? 'pass'",
     ],
 )
 def test_a_pass_is_asked_for_and_never_what_is_left(text):
     """A condition that passes whatever it does not name is refused when it is loaded."""
-    with pytest.raises(ValueError, match="passes whatever is not"):
+    with pytest.raises(ValueError, match="passes whatever is not named"):
         Expression(text)
 
 
