@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shutil
+import tomllib
 import traceback
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 from brokers.certificates import Certificates
 
+from pywats_bridge.composition import outgoing_of
+from pywats_bridge.readers import MQTT, readers_of
 from pywats_bridge.settings import BridgeSettings, ConfigurationError, load, rules_of, settings_of
+from pywats_events import RawMessage
 
 README = Path(__file__).parents[3] / "README.md"
 SECRET = "s3cr3t-W0RD"
@@ -64,7 +68,7 @@ def of_file(path: Path, text: str) -> list[str]:
 
 
 def readme_example() -> str:
-    (example,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    example, _ = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     return example
 
 
@@ -348,6 +352,20 @@ def test_a_secret_file_that_cannot_be_read_is_one_line(tmp_path, key):
         assert reason in line
     (line,) = mistakes({key: None, f"{key}_file": 5}, tmp_path)
     assert line == f"{key}_file: should be the path of a file, in quotes"
+
+
+def test_the_other_ways_of_the_readme_can_be_used(tmp_path):
+    """Its mappings, its hook and its way out are made as the bridge makes them; CFX is not needed."""
+    _, example = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    document = tomllib.loads(example)
+    for hook in document["webhook"]["hooks"]:
+        (tmp_path / "secret").write_text("whsec_" + "A" * 32)
+        hook["secret_file"] = "secret"
+    settings = settings_of({**document, "wats": GOOD["wats"]}, base=tmp_path)
+    read = readers_of(settings).adapters[MQTT]
+    (event,) = read(RawMessage(b'{"sn": "A", "verdict": "OK"}', address="factory/L1/T1/done"))
+    assert (event.source, event.payload["unit_id"]) == ("//Acme/L1/T1", "A")
+    assert [target.name for target in outgoing_of(settings).handlers] == ["outgoing-andon"]
 
 
 def test_secret_files_of_lists_are_read_too(tmp_path):
