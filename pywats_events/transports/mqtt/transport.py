@@ -112,7 +112,7 @@ class MQTTTransport(BaseTransport):
         self._reached = False
         self._reasons: dict[int, str] = {}
         self._hints: set[str] = set()
-        self._had_session = False
+        self._had_session: set[int] = set()
         self._has_recalled = journal is None
 
     @property
@@ -160,13 +160,16 @@ class MQTTTransport(BaseTransport):
     # --- connections -------------------------------------------------------------------------------------
 
     async def _supervise(self, intake: Intake) -> None:
+        trouble: Exception | None = None
         while True:
             try:
+                if trouble is not None:
+                    reason, trouble = await self._judged(trouble), None
+                    await self._lost(reason, intake)
+                    await self._before_the_next(reason)
                 await self._read(intake)
             except Exception as error:  # noqa: BLE001  # the one place: whatever ends a connection, another follows
-                error = await self._judged(error)
-                await self._lost(error, intake)
-                await self._before_the_next(error)
+                trouble = error
 
     async def _read(self, intake: Intake) -> None:
         """Read over one connection. Raises what ended it."""
@@ -197,18 +200,16 @@ class MQTTTransport(BaseTransport):
             self._has_recalled = True
 
     def _note_session(self, connection: Connection) -> None:
-        if connection.has_session:
-            self._had_session = True
-            return
-        self._recognition.begin_session()
-        if self._had_session and self.config.session_expiry:
+        if not connection.has_session:
+            self._recognition.begin_session()
+        if not connection.has_session and self._turn in self._had_session and self.config.session_expiry:
             log.warning(
                 "the broker has lost our session: what was published while we were away is lost; see whether "
                 "it keeps sessions on disk, and for how long",
                 transport=self.name,
                 broker=self.broker.broker,
             )
-        self._had_session = True
+        self._had_session.add(self._turn)
 
     async def _announce_connected(self, connection: Connection, intake: Intake) -> None:
         self.connected = self._reached = True

@@ -88,12 +88,12 @@ def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR
         case BrokerEnds(is_takeover=True):
             return (
                 f'{broker}: another client has connected as "{config.client_id}" and taken our session: give '
-                "each bridge a client_id of its own"
+                "each bridge a client_id of its own. We leave it alone for five minutes"
             )
         case ThrownOut(for_good=True):
             return (
                 f'{broker}: another client connects as "{config.client_id}" again and again, and takes our '
-                "session: give each bridge a client_id of its own"
+                "session: give each bridge a client_id of its own. We leave it alone for five minutes"
             )
         case ThrownOut():
             return (
