@@ -52,8 +52,8 @@ class Budget:
         self.left -= units
         if self.left < 0:
             raise TooCostly(
-                f"asks for more than {MOST_UNITS // STEP} evaluations or {MOST_UNITS // FIELD} fields: send less "
-                "in one message, or write simple paths"
+                f"asks for more than {MOST_UNITS // STEP} evaluations or {MOST_UNITS // FIELD} fields: send "
+                "less in one message, or write simple paths"
             )
         if self.left < self._look_at:
             self._look_at = self.left - _LOOK_EVERY
