@@ -18,7 +18,13 @@ from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.journal.sqlite_errors import explain, primary_code
 from pywats_events.journal.sqlite_in_flight import InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
-from pywats_events.journal.sqlite_schema import APPLICATION_ID, MIGRATIONS, connect, reader
+from pywats_events.journal.sqlite_schema import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    connect,
+    reader,
+    refuse_other_files,
+)
 
 T = TypeVar("T")
 
@@ -83,8 +89,11 @@ class JournalBeside(SQLiteJournal):
 
 @contextmanager
 def _session(path: Path) -> Iterator[sqlite3.Connection]:
+    refuse_other_files(path)
     if not path.is_file():
         raise JournalError(f"journal {path}: there is none yet; the bridge makes it when it first runs")
+    if not path.stat().st_size and not Path(f"{path}-wal").exists():
+        raise JournalError(f"journal {path}: the file is empty; the bridge fills it when it first runs")
     with reader(path) as connection:
         application, version = (
             int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

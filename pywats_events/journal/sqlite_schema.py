@@ -18,6 +18,8 @@ APPLICATION_ID: Final = 0x70774A4C
 #: Oldest SQLite that knows every statement used here (RETURNING).
 OLDEST_SQLITE: Final = (3, 35, 0)
 BUSY_TIMEOUT_MS: Final = 5000
+#: Bytes of a SQLite file that tell whose it is (application id at 68) and whether it has tables (103).
+_HEAD: Final = 105
 #: Statements that stay prepared.
 _STATEMENTS: Final = 512
 
@@ -235,6 +237,7 @@ def sole_writer(path: Path) -> Iterator[sqlite3.Connection]:
         raise JournalError(
             f"journal {path}: needs SQLite {oldest} or later, this Python has {sqlite3.sqlite_version}"
         )
+    refuse_other_files(path)
     with _explained(path), _locked(path), closing(connect(path)) as connection:
         _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -242,6 +245,7 @@ def sole_writer(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         _migrate(connection)
+        _write_once(connection)
         yield connection
         with suppress(sqlite3.Error):  # what is not copied back now stands in the log beside the file
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -288,6 +292,38 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def refuse_other_files(path: Path) -> None:
+    """Look at a file before anything is made beside it.
+
+    Raises:
+        JournalError: it is a folder, or plainly the file of another program.
+    """
+    if path.is_dir():
+        raise JournalError(f"journal {path}: this is a folder; name a file in it: {path / 'journal.db'}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:  # there is none yet; what else it may be, SQLite says
+        return
+    if not head:
+        return
+    if not head.startswith(b"SQLite format 3\0"):
+        raise JournalError(
+            f"journal {path}: the file is not a journal; name another path, or move this file away"
+        )
+    is_marked = int.from_bytes(head[68:72], "big") == APPLICATION_ID
+    has_tables = any(head[103:105])
+    # with a log beside it, the file alone does not say what it is
+    if has_tables and not is_marked and not Path(f"{path}-wal").exists():
+        raise _of_another_program(path)
+
+
+def _of_another_program(path: Path) -> JournalError:
+    return JournalError(
+        f"journal {path}: the file is the database of another program; name another path for the journal"
+    )
+
+
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
 
@@ -298,14 +334,21 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     application = _number(connection, "application_id")
     is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
     if application != APPLICATION_ID and not is_empty:
-        raise JournalError(
-            f"journal {path}: the file is the database of another program; name another path for the journal"
-        )
+        raise _of_another_program(path)
     if version > len(MIGRATIONS):
         raise JournalError(
             f"journal {path}: written by a newer version (schema {version}, this one reads up to "
             f"{len(MIGRATIONS)}); install that version, or name another path"
         )
+
+
+def _write_once(connection: sqlite3.Connection) -> None:
+    """Write something that changes nothing: what can't be written shows now, not at the first message."""
+    try:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    except sqlite3.OperationalError as error:
+        if primary_code(error) != sqlite3.SQLITE_FULL:  # for which a bridge waits, delivering what it can
+            raise
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -21,6 +21,8 @@ from pywats_events.journal import (
     Routed,
 )
 from pywats_events.journal.sqlite import SQLiteJournal
+from pywats_events.journal.sqlite_beside import JournalBeside
+from pywats_events.journal.sqlite_schema import connect as sqlite_schema_connect
 from pywats_events.transports import MockTransport
 
 from .doubles import PATIENCE, Gated, Recorder, result_of
@@ -33,6 +35,8 @@ import asyncio, sys
 from pywats_events import Event, EventType
 from pywats_events.journal import Receipt, Routed
 from pywats_events.journal.sqlite import SQLiteJournal
+from pywats_events.journal.sqlite_beside import JournalBeside
+from pywats_events.journal.sqlite_schema import connect as sqlite_schema_connect
 
 async def produce(journal, unit):
     while True:
@@ -187,6 +191,7 @@ async def test_a_file_that_is_no_database_is_refused(path):
 
     await refused(path, "the file is not a journal; name another path")
     assert path.read_bytes() == b"Dear diary, " * 500
+    assert list(path.parent.iterdir()) == [path]
 
 
 async def test_another_program_s_database_is_refused(path):
@@ -195,6 +200,41 @@ async def test_another_program_s_database_is_refused(path):
         connection.execute("CREATE TABLE mine (x)")
 
     await refused(path, "database of another program")
+    assert list(path.parent.iterdir()) == [path]
+
+
+async def test_a_folder_is_refused(path):
+    """A folder in the place of the file is named as that, and nothing is made beside it."""
+    path.mkdir()
+
+    await refused(path, "this is a folder; name a file in it")
+    with pytest.raises(JournalError, match="this is a folder"):
+        await JournalBeside(path).open()
+    assert list(path.parent.iterdir()) == [path]
+
+
+async def test_an_empty_file_becomes_a_journal(path):
+    """A file with nothing in it is as good as none; who only looks is told so."""
+    path.touch()
+
+    with pytest.raises(JournalError, match="the file is empty; the bridge fills it"):
+        await JournalBeside(path).open()
+    async with opened(path) as journal:
+        await journal.append([one("a")])
+
+
+async def test_a_file_that_cannot_be_written_is_refused_at_once(path, monkeypatch):
+    """Whoever starts a bridge on a read-only disk hears it then, not at the first message."""
+    async with opened(path):
+        pass
+
+    def connect(path):
+        connection = sqlite_schema_connect(path)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    monkeypatch.setattr("pywats_events.journal.sqlite_schema.connect", connect)
+    await refused(path, "can't be written; check the rights of the file and of its folder")
 
 
 async def test_a_folder_that_is_not_there_is_named(path):
