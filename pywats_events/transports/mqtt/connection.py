@@ -280,7 +280,9 @@ class Connection:
 
     def _on_lost(self, error: Exception | None) -> None:
         is_login = not self._let_in.done()
-        if error is None or isinstance(error, ConnectionResetError):
+        if error is None or isinstance(
+            error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError
+        ):
             said = str(error or "the other side closed it")
             error = BrokerGone(said, was_login=is_login, was_silent=True)
         self._end(error)

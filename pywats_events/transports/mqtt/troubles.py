@@ -115,14 +115,16 @@ def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR
                 f"{broker}: what answers there does not speak MQTT as it should ({error}): check host, port "
                 "and tls"
             )
+        case BrokerGone(was_login=True) if config.tls:
+            return (  # its words about a certificate may be lost under what we had sent by then
+                f"{broker} cut the connection as soon as TLS stood, as it does when it refuses our certificate: "
+                "set cert_file and key_file to one that the broker's authority signed and that has not "
+                f"expired, and check that it speaks MQTT {config.protocol}"
+            )
         case BrokerGone(was_login=True):
             return (
-                f"{broker} cut the connection at the login: check that it speaks MQTT {config.protocol}"
-                + (
-                    ", and cert_file if it asks for certificates"
-                    if config.tls
-                    else ", and whether it wants TLS"
-                )
+                f"{broker} cut the connection at the login: check that it speaks MQTT {config.protocol}, "
+                "and whether it wants TLS"
             )
         case BrokerGone():
             return f"connection to {broker} lost: {error}"
