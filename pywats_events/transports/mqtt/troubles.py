@@ -117,7 +117,7 @@ def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR
             )
         case BrokerGone(was_login=True) if config.tls:
             return (  # its words about a certificate may be lost under what we had sent by then
-                f"{broker} cut the connection as soon as TLS stood, as it does when it refuses our certificate: "
+                f"{broker} cut the connection once TLS stood, as it does when it refuses our certificate: "
                 "set cert_file and key_file to one that the broker's authority signed and that has not "
                 f"expired, and check that it speaks MQTT {config.protocol}"
             )
