@@ -171,8 +171,7 @@ class Connection(EngineHandler):
         session = receiver.session
         receiver.forget()
         if beside is None:
-            session.close()
-            self._engine.wake()
+            self._end_session(session)
         if isinstance(reason, RemoteError) and reason.condition:
             raise reason
 
@@ -194,8 +193,18 @@ class Connection(EngineHandler):
             link.target.address = address
         link.snd_settle_mode = ProtonLink.SND_SETTLED if settled else ProtonLink.SND_UNSETTLED
         sender = Sender(self._engine, link, address)
-        await self._attach(link, sender)
+        try:
+            await self._attach(link, sender)
+        except BaseException:
+            self._end_session(session)  # who tries again needs another one, and a connection has few
+            raise
         return sender
+
+    def leave(self, sender: Sender) -> None:
+        """Detach a link that sends and end its session, without waiting for an answer to either."""
+        session = sender.session
+        sender.close()
+        self._end_session(session)
 
     async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # how long to be polite
         """Say goodbye, and leave when the other side has answered or the time is over."""
@@ -213,6 +222,13 @@ class Connection(EngineHandler):
         session = self._engine.connection.session()
         session.open()
         return session
+
+    def _end_session(self, session: Session) -> None:
+        """End a session whose links are of no use any more; the answer to that sets its place free."""
+        self._links = [link for link in self._links if link.session != session]
+        if not self.ended.done() and session.state & Endpoint.LOCAL_ACTIVE:
+            session.close()
+            self._engine.wake()
 
     async def _attach(self, link: ProtonLink, ours: Link) -> None:
         link.peer = ours
@@ -236,7 +252,7 @@ class Connection(EngineHandler):
 
     def on_session_remote_close(self, event: Any) -> None:
         """Take note that a session ended; its links are gone with it."""
-        if event.session.state & Endpoint.LOCAL_CLOSED:  # we ended it, with nothing left in it
+        if event.session.state & Endpoint.LOCAL_CLOSED:  # we ended it, and need nothing of it any more
             event.session.free()
             return
         reason = remote_error("session", event.session.remote_condition)

@@ -57,9 +57,7 @@ class Publisher:
         try:
             async with asyncio.timeout(self._config.connect_timeout), self._order:
                 for envelope in envelopes:
-                    outgoing = Outgoing.of(envelope, handle=self._handle)
-                    sender = await self._sender(outgoing.subject)
-                    await sender.send(encode_message(outgoing))
+                    await self._publish(Outgoing.of(envelope, handle=self._handle))
         except TimeoutError:
             raise PublishFailed(
                 f"{self._config.broker} neither took nor refused a message within "
@@ -68,17 +66,33 @@ class Publisher:
         except Amqp10Error as error:
             raise PublishFailed(f"a message was not published: {self._explain(error)}") from error
 
-    async def _sender(self, subject: str) -> Sender:
-        address = self._product.target(self._config, subject)
+    async def _publish(self, outgoing: Outgoing) -> None:
+        address = self._product.target(self._config, outgoing.subject)
         if address is None:
             raise PublishFailed(
                 f"{self._config.broker}: nowhere to publish to: set exchange or publish_address"
             )
-        sender = self._senders.pop(address, None)
-        if sender is None or sender.ended.done():
+        sender = await self._sender(address)
+        try:
+            await sender.send(encode_message(outgoing))
+        except asyncio.CancelledError:
+            # no word came: a session can hang on a connection that lives, and the next message gets another
+            self._leave(address)
+            raise
+
+    async def _sender(self, address: str) -> Sender:
+        sender = self._senders.get(address)
+        if sender is not None and sender.ended.done():
+            self._leave(address)
+            sender = None
+        if sender is None:
             sender = await self._connection.sender(address)
-        self._senders[address] = sender
+        self._senders.pop(address, None)
+        self._senders[address] = sender  # the last one is the one that was used last
         if len(self._senders) > _MOST_LINKS:
-            oldest = next(iter(self._senders))
-            self._senders.pop(oldest).close()
+            self._leave(next(iter(self._senders)))
         return sender
+
+    def _leave(self, address: str) -> None:
+        """Give a link up, with its session: a connection has few of them."""
+        self._connection.leave(self._senders.pop(address))

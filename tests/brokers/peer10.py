@@ -20,18 +20,23 @@ class FakePeer(EngineHandler):
         attached: done when the first link is attached.
         sessions: how many were begun.
         detached: how many links were detached by the client.
+        ended: how many sessions were ended by the client.
+        published: the messages that the client has sent, encoded.
     """
 
-    def __init__(self, product: str, queues: frozenset[str]) -> None:
+    def __init__(self, product: str, version: str, queues: frozenset[str]) -> None:
         self.engine = Engine(self, login=ServerLogin(), server=True)
         self.engine.connection.container = "peer"
-        self.engine.connection.properties = {"product": product}
+        self.engine.connection.properties = {"product": product, "version": version}
         self.attached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sessions = 0
         self.detached = 0
+        self.ended = 0
+        self.published: list[bytes] = []
         self._queues = queues
         self._link: Any = None
         self._dead: Any = None
+        self._publishing: Any = None
         self._held: list[Callable[[], None]] | None = None
         self._changed = asyncio.Event()
 
@@ -60,8 +65,21 @@ class FakePeer(EngineHandler):
         if link.is_sender and address not in self._queues:
             link.condition = Condition("amqp:not-found", f"no queue {address}")
             link.close()
+        elif link.is_receiver:
+            link.flow(100)
         elif not self.attached.done():
             self.attached.set_result(None)
+
+    def on_delivery(self, event: Any) -> None:
+        """Accept what the client sends, unless its session is dead."""
+        delivery, link = event.delivery, event.link
+        if link.is_receiver and link.session != self._dead and not delivery.partial:
+            self._publishing = link
+            self.published.append(link.recv(delivery.pending) or b"")
+            delivery.update(delivery.ACCEPTED)
+            delivery.settle()
+            link.advance()
+            link.flow(1)
 
     def on_link_remote_close(self, event: Any) -> None:
         """Detach as well."""
@@ -72,7 +90,9 @@ class FakePeer(EngineHandler):
 
     def on_session_remote_close(self, event: Any) -> None:
         """End as well."""
-        event.session.close()
+        self._note(ended=1)
+        if event.session != self._dead:
+            event.session.close()
 
     def on_connection_remote_close(self, event: Any) -> None:
         """Close as well."""
@@ -99,6 +119,16 @@ class FakePeer(EngineHandler):
         """Answer nothing any more in the session of the first link."""
         self._dead = self._link.session
 
+    def let_publishing_die(self) -> None:
+        """Answer nothing any more in the session over which the client published last."""
+        self._dead = self._publishing.session
+
+    def refuse_publishing(self) -> None:
+        """Detach the link over which the client published last; its session stays."""
+        self._publishing.condition = Condition("amqp:link:detach-forced", "maintenance")
+        self._publishing.close()
+        self.engine.wake()
+
     def hold(self) -> None:
         """Leave what is asked unanswered, all over the connection. Signs of life go on."""
         self._held = []
@@ -111,15 +141,16 @@ class FakePeer(EngineHandler):
         self.engine.wake()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something holds; it is looked at whenever a session begins or a link is detached."""
+        """Wait until something holds; it is looked at when a session begins or ends, or a link is detached."""
         async with asyncio.timeout(30):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
 
-    def _note(self, *, sessions: int = 0, detached: int = 0) -> None:
+    def _note(self, *, sessions: int = 0, detached: int = 0, ended: int = 0) -> None:
         self.sessions += sessions
         self.detached += detached
+        self.ended += ended
         self._changed.set()
 
     def _answer(self, answer: Callable[[], None]) -> None:
@@ -149,16 +180,17 @@ class Peers:
         port: where it listens.
     """
 
-    def __init__(self, product: str, queues: frozenset[str]) -> None:
+    def __init__(self, product: str, version: str, queues: frozenset[str]) -> None:
         self.port = 0
         self._product = product
+        self._version = version
         self._queues = queues
         self._all: asyncio.Queue[FakePeer] = asyncio.Queue()
         self._made: list[FakePeer] = []
 
     def make(self) -> Engine:
         """Make the next one."""
-        peer = FakePeer(self._product, self._queues)
+        peer = FakePeer(self._product, self._version, self._queues)
         self._made.append(peer)
         self._all.put_nowait(peer)
         return peer.engine
@@ -177,9 +209,11 @@ class Peers:
 
 
 @asynccontextmanager
-async def listening(*, product: str = "SomeBroker", queues: tuple[str, ...] = ("q",)) -> AsyncIterator[Peers]:
+async def listening(
+    *, product: str = "SomeBroker", version: str = "", queues: tuple[str, ...] = ("q",)
+) -> AsyncIterator[Peers]:
     """Listen for connections at a port of loopback."""
-    peers = Peers(product, frozenset(queues))
+    peers = Peers(product, version, frozenset(queues))
     server = await asyncio.get_running_loop().create_server(peers.make, "127.0.0.1", 0)
     peers.port = server.sockets[0].getsockname()[1]
     try:
