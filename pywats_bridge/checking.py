@@ -27,6 +27,9 @@ from pywats_events.handler import handler_name, wanted_types
 from pywats_events.journal import JournalError
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.mapping import Reading, TopicPattern
+from pywats_events.transports.mqtt.config import MQTTConfig
+from pywats_events.transports.mqtt.probe import BrokerUnfit as MQTTBrokerUnfit
+from pywats_events.transports.mqtt.probe import probe as probe_mqtt
 from pywats_events.transports.webhook.config import Place, WebhookConfig
 
 
@@ -79,6 +82,8 @@ async def _sources(settings: BridgeSettings) -> AsyncIterator[Finding]:
             yield await _broker(broker)
         if settings.cfx.endpoint.listen:
             yield await _listener(settings.cfx.endpoint)
+    for mqtt in settings.mqtt.brokers if settings.mqtt is not None else ():
+        yield await _mqtt_broker(mqtt)
     if settings.webhook is not None and settings.webhook.listen:
         yield await _webhooks(settings.webhook)
 
@@ -237,6 +242,16 @@ async def _broker(config: AMQPConfig) -> Finding:
         return Finding(good=True, what=what, said=await probe(config))
     except BrokerUnfit as error:
         return Finding(good=False, what=what, said=str(error))
+
+
+async def _mqtt_broker(config: MQTTConfig) -> Finding:
+    what = f"broker {config.broker}"
+    try:
+        found = await probe_mqtt(config)
+    except MQTTBrokerUnfit as error:
+        return Finding(good=False, what=what, said=str(error).removeprefix(f"{config.broker} "))
+    topics = ", ".join(one.topic for one in config.subscriptions) or "none"
+    return Finding(good=True, what=what, said=f"{found}; topics {topics}")
 
 
 async def _listener(config: EndpointConfig) -> Finding:

@@ -18,6 +18,8 @@ from standardwebhooks import Webhook
 
 import samples
 from pywats_api.server import LocalWATS
+from pywats_bridge.checking import check
+from pywats_bridge.settings import load
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.broker]
 
@@ -139,3 +141,25 @@ async def test_testers_and_an_mes_become_reports_and_failures_light_the_andon(
     for line in bridge.lines:
         assert SECRET.removeprefix("whsec_") not in line
         assert TOKEN not in line
+
+
+async def test_check_tries_the_broker_the_hooks_and_the_mappings(
+    mosquitto: Mosquitto, wats: LocalWATS, tmp_path: Path
+) -> None:
+    """One line each; a broker that is not there is wrong, and nothing is subscribed to or left behind."""
+    port, closed = free_ports(2)
+    config = configured(tmp_path, wats, mosquitto, port)
+    found = {finding.what: finding async for finding in check(load(config), base=tmp_path)}
+    broker = found[f"broker mqtt://{mosquitto.host}:{mosquitto.port}"]
+    assert (broker.good, broker.said) == (
+        True,
+        f"lets us in with MQTT 5; topics line-{port}/{{station}}/result",
+    )
+    assert found[f"webhooks http://127.0.0.1:{port}"].said == "can be listened to; hooks mes (standard)"
+    assert found[f"mapping line-{port}/{{station}}/result"].good
+    assert found["outgoing andon"].said == "test.result to the MQTT broker"
+
+    config.write_text(config.read_text().replace(f"port = {mosquitto.port}", f"port = {closed}"))
+    found = {finding.what: finding async for finding in check(load(config), base=tmp_path)}
+    (wrong,) = (finding for finding in found.values() if not finding.good)
+    assert wrong.said == "refuses the connection: is the broker running, and is the port right?"

@@ -41,7 +41,7 @@ async def probe(config: MQTTConfig) -> str:
         raise BrokerUnfit(explain(error, config)) from error
     finally:
         await connection.close()
-    return f"{config.broker} lets us in with MQTT {config.protocol}"
+    return f"lets us in with MQTT {config.protocol}"
 
 
 def _ignore(_: MQTTMessage, __: bytes, ___: int) -> None:
