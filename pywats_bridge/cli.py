@@ -24,15 +24,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Brings what a factory's machines say (IPC-CFX) into WATS.",
+    help="Brings what a factory's machines say (IPC-CFX, MQTT, webhooks) into WATS.",
     epilog="Exit codes: 0 done, 1 it did not work, 2 a mistake in what was given, 130 interrupted.",
 )
-app.add_typer(dead_letters.app, name="dead-letters")
-app.command("ledger")(books.ledger)
-app.command("trace")(books.trace)
-app.add_typer(journal_commands.app, name="journal")
-app.command("record")(recording.record)
-app.command("replay")(feeding.replay)
 
 
 def main() -> None:
@@ -167,6 +161,14 @@ def convert(
 
     if not run_to_end(show()):
         raise typer.Exit(EXIT_FAILED)
+
+
+app.command("record")(recording.record)
+app.command("replay")(feeding.replay)
+app.command("ledger")(books.ledger)
+app.command("trace")(books.trace)
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(journal_commands.app, name="journal")
 
 
 def _address(topic: str | None, hook: str | None, config: Path | None) -> str | None:
