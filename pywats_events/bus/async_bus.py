@@ -279,9 +279,13 @@ class AsyncEventBus:
         if self._tasks:
             raise RuntimeError("this bus was stopped; make a new one")
         await self.journal.open()
-        await self._destinations.start()
-        await self._presence.start()
-        await self._backlog.count()
+        try:
+            await self._destinations.start()
+            await self._backlog.count()
+            await self._presence.start()
+        except BaseException:
+            await self.journal.close()
+            raise
         self._running = True
         create = asyncio.get_running_loop().create_task
         self._tasks = [

@@ -13,6 +13,7 @@ import structlog
 from pywats_events.bus.destinations import Destinations
 from pywats_events.bus.drains import Drains, Forecast
 from pywats_events.bus.subscription import Subscription
+from pywats_events.bus.telling import Telling
 from pywats_events.journal import Journal, JournalError
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Backlog:
         self._drains = drains
         self._on_counted = on_counted
         self._asked = asyncio.Event()
+        self._telling = Telling()
 
     def count_soon(self) -> None:
         """Count at once, in the task that does so."""
@@ -62,7 +64,8 @@ class Backlog:
             try:
                 await self.count()
             except JournalError as error:
-                log.error("backlog can't be counted; trying again", error=str(error))  # noqa: TRY400  # the text says it
+                text = "backlog can't be counted; trying again"
+                self._telling.tell(log.error, log.debug, text, error=str(error))
 
     async def count(self) -> None:
         """Count once.
@@ -94,10 +97,14 @@ class Backlog:
         return {handler: ledger.waiting_of(handler) for handler in ledger.deliveries}
 
     def handlers_by_destination(self) -> dict[str, list[str]]:
-        """Give the names of the handlers of each destination, or of the part of one that is refused."""
+        """Give the names of the handlers of each destination, or of the part of one that is refused.
+
+        A destination of which all that is asked is refused is named too: its rate is shared all the same.
+        """
         names: dict[str, list[str]] = {}
         for name, subscription in self._subscriptions.items():
             if subscription.destination is not None:
+                names.setdefault(subscription.destination, [])
                 gate = self._destinations.gate_of(subscription.destination, subscription.part)
                 names.setdefault(gate, []).append(name)
         return names

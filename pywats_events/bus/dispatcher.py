@@ -387,7 +387,7 @@ class Dispatcher:
                         list(self._held.values()), now=forward.now(), lease_seconds=self._lease
                     )
                 except JournalError as error:
-                    log.error("leases could not be renewed", error=str(error))  # noqa: TRY400  # the text says it
+                    self._tell(log.error, "leases could not be renewed; trying again", error=str(error))
 
     # --- telling -----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import structlog
 from pywats_events.bus.backlog import Backlog
 from pywats_events.bus.destinations import Destinations
 from pywats_events.bus.drains import Drains, Forecast, forecast
+from pywats_events.bus.telling import Telling
 from pywats_events.clock import forward
 from pywats_events.journal import Journal, JournalError
 
@@ -23,8 +24,11 @@ log = structlog.get_logger(__name__)
 NOTES: Final = "bus:"
 #: Seconds between two notes of one bus.
 TELL_EVERY: Final = 5.0
-#: Seconds after which a bus that has told nothing new is gone, for the others.
+#: Seconds of listening after which a bus that has told nothing new is gone, for the others.
 GONE_AFTER: Final = 30.0
+#: Most seconds that one look counts as listening. Nobody can tell anything while the journal is away, and a
+#: bus that was suspended has heard nothing of the others.
+ONE_LOOK: Final = 2 * TELL_EVERY
 #: Seconds that a bus which ends gives to telling so; the others find out without it.
 LEAVE_WITHIN: Final = 2.0
 
@@ -62,13 +66,13 @@ class Presence:
         self._steady = steady
         self._name = f"{NOTES}{uuid4().hex[:12]}"
         self._told = 0
-        self._heard: dict[str, tuple[Any, float]] = {}  # the others' last notes, and when they were new
+        self._heard: dict[str, tuple[Any, float]] = {}  # the others' last notes, and how long they are known
+        self._listened: float | None = None  # when this bus listened last
+        self._telling = Telling()
 
     async def start(self) -> None:
         """Tell for the first time."""
         await self._tell_or_say()
-        if self._heard:
-            self._destinations.begin_without_burst()
 
     async def run(self) -> None:
         """Tell from time to time, until cancelled."""
@@ -80,7 +84,8 @@ class Presence:
         try:
             await self.tell()
         except JournalError as error:
-            log.warning("presence can't be noted in the journal; trying again", error=str(error))
+            text = "presence can't be noted in the journal; trying again"
+            self._telling.tell(log.warning, log.debug, text, error=str(error))
 
     async def stop(self) -> None:
         """Leave: the others have this one's part as soon as they look."""
@@ -96,8 +101,11 @@ class Presence:
         Raises:
             JournalError: the journal can't be written or read.
         """
+        joins = self._listened is None
         await self._tell()
         await self._hear()
+        if joins and self._heard:
+            self._destinations.begin_without_burst()
         self._divide([note for note, _ in self._heard.values()])
 
     async def _tell(self) -> None:
@@ -110,14 +118,16 @@ class Presence:
         await self._journal.put_note(self._name, note)
 
     async def _hear(self) -> None:
-        now = self._steady()
         notes = await self._journal.notes(NOTES)
+        now = self._steady()
+        look = 0.0 if self._listened is None else min(ONE_LOOK, now - self._listened)
+        self._listened = now
         heard: dict[str, tuple[Any, float]] = {}
         for name in notes.keys() - {self._name}:
-            before = self._heard.get(name)
-            note, when = before if before and before[0] == notes[name] else (notes[name], now)
-            if self._journal.shared and now - when <= GONE_AFTER:
-                heard[name] = note, when
+            before, silent = self._heard.get(name, (None, 0.0))
+            silent = silent + look if before == notes[name] else 0.0
+            if self._journal.shared and silent <= GONE_AFTER:
+                heard[name] = notes[name], silent
             else:  # it died without a word; on a journal that is not shared there can be nobody else
                 await self._journal.put_note(name, None)
         self._heard = heard

@@ -14,6 +14,7 @@ import structlog
 
 from pywats_events.bus.dead_letters import Reread, Revived
 from pywats_events.bus.replay_jobs import JobState, ReplayJob, ReplayJobs, Step
+from pywats_events.bus.telling import Telling
 from pywats_events.clock import forward
 from pywats_events.journal import Amended, DeliveryState, Entry, Journal, JournalError, Query
 from pywats_events.policies import RateLimit, TokenBucket
@@ -60,6 +61,7 @@ class ReplayRunner:
         self._awaited: set[str] = set()  # deliveries of the steps under way
         self._nap = LOOK_EVERY
         self._look = asyncio.Event()
+        self._telling = Telling()
 
     def look(self) -> None:
         """Look soon: somebody wants something."""
@@ -79,7 +81,8 @@ class ReplayRunner:
                 try:
                     await self._round()
                 except JournalError as error:
-                    log.error("replay jobs can't go on; trying again", error=str(error))  # noqa: TRY400  # the text says it
+                    text = "replay jobs can't go on; trying again"
+                    self._telling.tell(log.error, log.debug, text, error=str(error))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._nap):
                         await self._look.wait()

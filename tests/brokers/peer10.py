@@ -141,7 +141,7 @@ class FakePeer(EngineHandler):
         self.engine.wake()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something holds; it is looked at when a session begins or ends, or a link is detached."""
+        """Wait until something holds; it is looked at when a session begins or ends, or a link goes."""
         async with asyncio.timeout(30):
             while not condition():
                 self._changed.clear()
