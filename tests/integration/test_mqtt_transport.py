@@ -14,6 +14,7 @@ from brokers.recorder import Recorder
 from mqtt_steps import VERSIONS, numbered, publish, publisher, running, settings, topic_in
 
 from pywats_events.journal import JournalError
+from pywats_events.transports.mqtt import BrokerGone, PublishRefused
 from pywats_events.transports.mqtt.probe import BrokerUnfit, probe
 
 pytestmark = pytest.mark.broker
@@ -260,6 +261,46 @@ async def test_status_topic_tells_how_the_bridge_is(mosquitto: Mosquitto):
             await asyncio.to_thread(watcher.until, lambda: statuses(watcher) == wanted)
             await intake.until_connected(2)
         await asyncio.to_thread(watcher.until, lambda: statuses(watcher) == [*wanted, b"offline"])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_publishing_over_the_connection(
+    mosquitto: Mosquitto, own_mosquitto: Callable[..., Mosquitto], tmp_path: Path, version: str
+):
+    """What is published reaches others, in order and retained as wanted; without a connection it raises."""
+    config = settings(mosquitto, protocol=version)
+    topic = f"{config.client_id}/Ω"
+    intake = Recorder()
+    async with publisher(mosquitto, topic=topic) as watcher:
+        async with running(config, intake) as transport:
+            await intake.until_connected()
+            sent = [transport.publish(topic, b"%d" % n, qos=n % 3, retain=False) for n in range(30)]
+            await asyncio.gather(*sent)
+            await transport.publish(topic, b"kept", qos=1, retain=True)
+            await asyncio.to_thread(watcher.until, lambda: len(watcher.received) == 31)
+            with pytest.raises(ValueError, match="wildcard"):
+                await transport.publish("a/+", b"", qos=0, retain=False)
+            transport._connection._wire.abort()
+            with pytest.raises(BrokerGone, match="connection"):
+                await transport.publish(topic, b"lost", qos=1, retain=False)
+    with pytest.raises(BrokerGone, match="there is no connection"):
+        await transport.publish(topic, b"late", qos=0, retain=False)
+    assert sorted(bytes(one.payload) for one in watcher.received[:30]) == sorted(numbered(30))
+    async with publisher(mosquitto, topic=topic) as late:
+        await asyncio.to_thread(late.until, lambda: late.received)
+        assert (bytes(late.received[0].payload), late.received[0].retain) == (b"kept", True)
+
+    (tmp_path / "acl").write_text("topic read #\n")
+    picky = own_mosquitto(settings=[f"acl_file {tmp_path / 'acl'}", "max_packet_size 1000"])
+    intake = Recorder()
+    async with running(settings(picky, protocol=version), intake) as transport:
+        await intake.until_connected()
+        if version == "5":
+            with pytest.raises(PublishRefused, match='"a/b": Not authorized'):
+                await transport.publish("a/b", b"", qos=1, retain=False)
+            with pytest.raises(PublishRefused, match="2000 bytes; the broker takes packets of 1000"):
+                await transport.publish("a/b", b"x" * 2000, qos=1, retain=False)
+        assert transport.connected
 
 
 async def test_shared_subscription_shares(mosquitto: Mosquitto):

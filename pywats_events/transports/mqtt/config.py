@@ -18,7 +18,7 @@ _LARGEST_PORT: Final = 65_535
 #: MQTT 5 has four bytes for it; all ones mean that the session never ends.
 NEVER: Final = 0xFFFF_FFFF
 #: A packet can't be larger: four bytes of seven bits each, and the fixed header.
-_LARGEST_PACKET: Final = 268_435_460
+LARGEST_PACKET: Final = 268_435_460
 _ADDRESS: Final = re.compile(
     r"\[(?P<v6>[^\]]+)\](?::(?P<v6_port>\d+))?|(?P<host>[^:/@\s]+)(?::(?P<port>\d+))?"
 )
@@ -178,7 +178,7 @@ class MQTTConfig(MQTTBroker):
     shared: str = ""
     session_expiry: int = Field(default=NEVER, ge=0, le=NEVER)
     receive_maximum: int = Field(default=500, ge=1, le=65_535)
-    max_packet_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=_LARGEST_PACKET)
+    max_packet_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=LARGEST_PACKET)
     duplicate_window: float = Field(default=10.0, ge=0, le=86_400)
     identity_property: str = ""
     status_topic: str = ""

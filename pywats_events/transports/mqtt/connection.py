@@ -21,11 +21,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pywats_events.transports.mqtt.acknowledgements import Acknowledgements
-from pywats_events.transports.mqtt.config import MQTTConfig
+from pywats_events.transports.mqtt.config import LARGEST_PACKET, MQTTConfig
 from pywats_events.transports.mqtt.troubles import (
     BrokerEnds,
     BrokerGone,
     BrokerRefuses,
+    PublishRefused,
     ReadingFailed,
     SubscriptionsRefused,
 )
@@ -37,6 +38,8 @@ if TYPE_CHECKING:  # the library has it for type checkers only
 _VERSIONS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _KEEPALIVE_TIMEOUT: Final = 0x8D
 _LEAVING_SECONDS: Final = 2.0
+#: Most bytes of a published packet beside topic and payload.
+_PACKET_HEAD: Final = 16
 #: How retained messages come with a subscription (MQTT 5.0, 3.8.3.1): with a new one, or never.
 _IF_NEW, _NEVER = 1, 2
 
@@ -67,7 +70,7 @@ class Connection:
         config: broker and subscriptions.
         on_message: a message came, with its payload and its QoS.
         on_oversized: a message came that is too large to be taken.
-        keeps_session: the broker has kept our session, and goes on to do so.
+        keeps_session: take up the session that the broker has of us, and leave it there at the end.
 
     Attributes:
         ended: done, with the reason, when the connection has ended.
@@ -98,6 +101,8 @@ class Connection:
         self._will_write = False
         self._let_in: asyncio.Future[tuple[ReasonCode, bool]] = loop.create_future()
         self._subscribed: asyncio.Future[list[ReasonCode]] = loop.create_future()
+        self._published: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._most_bytes = LARGEST_PACKET
         self.ended: asyncio.Future[Exception] = loop.create_future()
         self.acknowledgements = Acknowledgements(self._acknowledge)
         self.has_session = False
@@ -156,6 +161,30 @@ class Connection:
         if self._config.status_topic and not self.ended.done():
             self._client.publish(self._config.status_topic, status, qos=1, retain=True)
 
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """Publish a message; raises as ``MQTTTransport.publish``."""
+        if self.ended.done() or not self._is_let_in:
+            raise BrokerGone("there is no connection to the broker")
+        size = len(payload) + len(topic.encode()) + _PACKET_HEAD
+        if size > self._most_bytes:
+            raise PublishRefused(
+                f'"{topic}": {len(payload)} bytes; the broker takes packets of {self._most_bytes}'
+            )
+        sent = self._client.publish(topic, payload, qos, retain)
+        self._write()
+        if not qos:
+            return
+        answer = self._published[sent.mid] = self._loop.create_future()
+        try:
+            await asyncio.wait([answer, self.ended], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._published[sent.mid]
+        if not answer.done():
+            raise BrokerGone(f"the connection ended before the broker had it: {self.ended.result()}")
+        reason = answer.result()
+        if reason.is_failure:
+            raise PublishRefused(f'"{topic}": {reason}')
+
     def hold(self, is_held: bool) -> None:
         """Read no further for now, or go on."""
         if is_held != self._wire.is_held and not self.ended.done():
@@ -183,9 +212,11 @@ class Connection:
         client = _Client(self._wire, config, keeps_session=self._keeps_session)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
         client.on_message = self._on_message_read
         client.on_disconnect = self._on_disconnect
         client.on_socket_register_write = self._on_register_write
+        client.max_inflight_messages = 1  # the library does not ask how many the broker takes
         if config.username:
             client.username_pw_set(config.username, config.password.get_secret_value() or None)
         if config.status_topic:
@@ -198,7 +229,7 @@ class Connection:
             self._client.connect(config.host, config.port, config.keepalive)
             return
         wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        wishes.SessionExpiryInterval = config.session_expiry
+        wishes.SessionExpiryInterval = config.session_expiry if self._keeps_session else 0
         wishes.ReceiveMaximum = config.receive_maximum
         wishes.MaximumPacketSize = config.max_packet_bytes
         self._client.connect(
@@ -254,8 +285,9 @@ class Connection:
             self._wire.abort()
 
     def _on_connect(
-        self, _: Client, __: Any, flags: ConnectFlags, reason: ReasonCode, ___: Properties | None
+        self, _: Client, __: Any, flags: ConnectFlags, reason: ReasonCode, said: Properties | None
     ) -> None:
+        self._most_bytes = getattr(said, "MaximumPacketSize", LARGEST_PACKET)
         if not self._let_in.done():
             self._let_in.set_result((reason, flags.session_present))
 
@@ -264,6 +296,13 @@ class Connection:
     ) -> None:
         if not self._subscribed.done():
             self._subscribed.set_result(codes)
+
+    def _on_publish(
+        self, _: Client, __: Any, packet_id: int, reason: ReasonCode, ___: Properties | None
+    ) -> None:
+        answer = self._published.get(packet_id)
+        if answer is not None and not answer.done():
+            answer.set_result(reason)
 
     def _on_message_read(self, _: Client, __: Any, message: MQTTMessage) -> None:
         self._on_message(message, self._wire.payload, self._wire.qos)
@@ -299,6 +338,10 @@ class Connection:
         raise self.ended.result()
 
     # --- the passing of time -----------------------------------------------------------------------------
+
+    @property
+    def _is_let_in(self) -> bool:
+        return self._let_in.done() and not self._let_in.result()[0].is_failure
 
     @property
     def _tick(self) -> float:

@@ -69,6 +69,8 @@ class MQTTTransport(BaseTransport):
         name: identity among the transports of a bus.
         journal: the one that the bus writes to. What was taken in last is read from it at the start, so that
             a message that comes again after a crash is known again, however late that is.
+        keeps_session: let the broker keep our session while we are away, with what is published then. Off:
+            each connection begins with nothing and leaves nothing behind, for who only listens for a while.
 
     Attributes:
         connected: True while messages can come.
@@ -83,6 +85,7 @@ class MQTTTransport(BaseTransport):
         adapter: Adapter,
         name: str = "mqtt",
         journal: Journal | None = None,
+        keeps_session: bool = True,
     ) -> None:
         self.config = config
         self.name = name
@@ -91,6 +94,7 @@ class MQTTTransport(BaseTransport):
         self.last_error: str | None = None
         self.tally = Tally()
         self._journal = journal
+        self._keeps_session = keeps_session
         self._reach = max(_LEAST_REACH, 2 * config.receive_maximum)
         self._recognition = Recognition(window=config.duplicate_window, reach=self._reach)
         self._patterns: list[tuple[TopicPattern, Subscription]] = [
@@ -157,6 +161,28 @@ class MQTTTransport(BaseTransport):
             self._connection.publish_status("offline")
         await self._end_connection()
 
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """Publish a message over the connection that there is.
+
+        Returns when it is sent (QoS 0), or when the broker says that it has it; that is not heard while
+        reading pauses because the journal is behind. One at a time is under way.
+
+        Args:
+            topic: where.
+            payload: what.
+            qos: 0, 1 or 2.
+            retain: the broker is to keep it for who subscribes later.
+
+        Raises:
+            BrokerGone: there is no connection, or it ended before the broker had the message.
+            PublishRefused: the broker does not take it.
+            ValueError: the topic is none, or a pattern.
+        """
+        connection = self._connection
+        if connection is None:
+            raise BrokerGone("there is no connection to the broker")
+        await connection.publish(topic, payload, qos=qos, retain=retain)
+
     # --- connections -------------------------------------------------------------------------------------
 
     async def _supervise(self, intake: Intake) -> None:
@@ -180,6 +206,7 @@ class MQTTTransport(BaseTransport):
             self.broker,
             on_message=lambda message, payload, qos: self._arrived(connection, message, payload, qos),
             on_oversized=lambda oversized: self._refuse(connection, oversized),
+            keeps_session=self._keeps_session,
         )
         await connection.open()
         self._let_in_at = asyncio.get_running_loop().time()
@@ -202,7 +229,8 @@ class MQTTTransport(BaseTransport):
     def _note_session(self, connection: Connection) -> None:
         if not connection.has_session:
             self._recognition.begin_session()
-        if not connection.has_session and self._turn in self._had_session and self.config.session_expiry:
+        is_kept = self._keeps_session and self.config.session_expiry
+        if is_kept and not connection.has_session and self._turn in self._had_session:
             log.warning(
                 "the broker has lost our session: what was published while we were away is lost; see whether "
                 "it keeps sessions on disk, and for how long",

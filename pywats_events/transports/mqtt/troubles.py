@@ -73,6 +73,10 @@ class SubscriptionsRefused(Exception):  # noqa: N818  # says what happened
     """The broker lets us subscribe to nothing of what we want."""
 
 
+class PublishRefused(Exception):  # noqa: N818  # says what happened
+    """The broker does not take a message that we publish."""
+
+
 class IntakeFailed(Exception):  # noqa: N818  # says what happened
     """Taking a message in failed with an error that nobody expected."""
 
