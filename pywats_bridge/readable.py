@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from pywats_bridge.printing import plain
-from pywats_cfx.compression import GZIP_MAGIC, gunzip
+from pywats_events.compression import GZIP_MAGIC, gunzip
 from pywats_events.journal import RawRecord
 
 #: Most bytes that are unpacked to be shown.

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json, to_json
 
-from pywats_cfx.compression import GZIP_MAGIC, gunzip, pack
 from pywats_cfx.envelope import ZERO_GUID, CFXEnvelope
 from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.limits import DEEPEST, DEFAULT_LIMITS, Limits
+from pywats_events.compression import GZIP_MAGIC, gunzip, pack
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

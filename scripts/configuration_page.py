@@ -86,7 +86,7 @@ def _row(name: str, field: FieldInfo, text: str) -> str:
     else:
         value = field.get_default(call_default_factory=True)
         default = "" if value in (None, (), {}, []) else f"`{_toml(value)}`"
-    return f"| `{name}` | {_type(field.annotation)} | {default} | {_cell(text)} |"
+    return f"| `{field.alias or name}` | {_type(field.annotation)} | {default} | {_cell(text)} |"
 
 
 def _toml(value: Any) -> str:

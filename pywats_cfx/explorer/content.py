@@ -11,9 +11,9 @@ from typing import Final
 from pydantic_core import from_json, to_json
 
 import samples
-from pywats_cfx.compression import GZIP_MAGIC, gunzip
 from pywats_cfx.explorer.refusal import USAGE, RefusedError
 from pywats_cfx.limits import DEFAULT_LIMITS
+from pywats_events.compression import GZIP_MAGIC, gunzip
 
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"

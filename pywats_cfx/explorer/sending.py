@@ -13,13 +13,13 @@ from uuid import uuid4
 from pywats_cfx.amqp.outgoing import Outgoing
 from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.codec import decode, decode_each
-from pywats_cfx.compression import GZIP_MAGIC, pack
 from pywats_cfx.envelope import CFXEnvelope
 from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.explorer.content import Content
 from pywats_cfx.explorer.refusal import RefusedError
 from pywats_cfx.explorer.screen import Screen, clean, tell
 from pywats_cfx.explorer.way import HANDLE, Way, see_to_proton
+from pywats_events.compression import GZIP_MAGIC, pack
 
 #: What a shell gives for a program that Ctrl-C ended.
 _INTERRUPTED: Final = 130

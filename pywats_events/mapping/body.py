@@ -5,40 +5,58 @@ from __future__ import annotations
 import json
 import math
 import re
-import zlib
-from itertools import accumulate
+from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Any, Final
 
-#: Bytes of one message, unpacked.
-MOST_BYTES: Final = 4_000_000
-#: Objects and lists within each other.
-MOST_LEVELS: Final = 64
-#: Numbers, texts, lists and objects.
-MOST_VALUES: Final = 100_000
+from pywats_events.compression import GZIP_MAGIC, TooLarge, gunzip
+
 _MOST_DIGITS: Final = 300
-_GZIP: Final = 31  # zlib: the largest window, in a gzip frame
+#: Names of the content encoding that is read.
+GZIP: Final = ("gzip", "x-gzip")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is read of one message.
+
+    Attributes:
+        bytes: its size, as it came and unpacked.
+        levels: objects and lists within each other.
+        values: numbers, texts, lists and objects.
+    """
+
+    bytes: int = 4 * 1024 * 1024
+    levels: int = 64
+    values: int = 100_000
+
+
+#: What is read where nobody says something else.
+USUAL: Final = Limits()
 
 
 class BodyError(ValueError):
     """A body is not the JSON that is expected; the text says what is wrong."""
 
 
-def read_json(body: bytes, encoding: str | None = None) -> Any:
+class BodyTooLarge(BodyError):  # noqa: N818  # says what the content is
+    """It has more bytes than are read; it was not unpacked further."""
+
+
+def read_json(body: bytes, encoding: str | None = None, limits: Limits = USUAL) -> Any:
     """Read a JSON document in UTF-8, packed by gzip or not.
 
     Raises:
         BodyError: it is none, or one that is too large, too deep or ambiguous.
     """
-    body = _unpacked(body, encoding)
-    if len(body) > MOST_BYTES:
-        raise BodyError(f"{len(body)} bytes; at most {MOST_BYTES} are read")
+    body = unpacked(body, encoding, limits)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BodyError(f"not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
     if not text.strip():
         raise BodyError("empty; a JSON document is expected")
-    _check_size(body)
+    check_size(body, limits)
     try:
         return _decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -47,41 +65,54 @@ def read_json(body: bytes, encoding: str | None = None) -> Any:
             f"near {_near(text, error.pos)}"
         ) from None
     except RecursionError:
-        raise BodyError(f"nested more than {MOST_LEVELS} levels deep") from None
+        raise BodyError(f"nested more than {limits.levels} levels deep") from None
 
 
-def _unpacked(body: bytes, encoding: str | None) -> bytes:
-    if encoding is None or encoding.strip().lower() in {"", "identity"}:
+def unpacked(body: bytes, encoding: str | None, limits: Limits = USUAL) -> bytes:
+    """Give a body without its gzip. It shows by itself: MQTT has no place where senders could name it.
+
+    Raises:
+        BodyTooLarge: it has too many bytes, packed or not.
+        BodyError: it is damaged, or packed in another way.
+    """
+    named = (encoding or "").strip().lower()
+    if named not in {"", "identity", *GZIP}:
+        raise BodyError(f'content encoding "{named[:40]}" is not known: send it plain or in gzip')
+    if len(body) > limits.bytes:
+        raise BodyTooLarge(f"{len(body)} bytes; at most {limits.bytes} are read")
+    if named not in GZIP and not body.startswith(GZIP_MAGIC):
         return body
-    if encoding.strip().lower() not in {"gzip", "x-gzip"}:
-        raise BodyError(f'content encoding "{encoding[:40]}" is not known: send it plain or in gzip')
-    gunzip = zlib.decompressobj(_GZIP)
     try:
-        unpacked = gunzip.decompress(body, MOST_BYTES + 1)
-    except zlib.error as error:
-        raise BodyError(f"damaged gzip: {error}") from None
-    if len(unpacked) > MOST_BYTES:
-        raise BodyError(f"more than {MOST_BYTES} bytes when unpacked")
-    if not gunzip.eof or gunzip.unused_data.strip(b"\0"):
-        raise BodyError("damaged gzip: cut off, or followed by something else")
-    return unpacked
+        return gunzip(body, max_bytes=limits.bytes)
+    except TooLarge as error:
+        raise BodyTooLarge(str(error)) from None
+    except ValueError as error:
+        raise BodyError(str(error)) from None
 
 
-def _check_size(body: bytes) -> None:
-    """Refuse what would take long to read: counted in all its bytes first, then outside of texts."""
+def check_size(body: bytes, limits: Limits = USUAL) -> None:
+    """Refuse what would take long to read: counted in all its bytes first, then outside of texts.
+
+    Raises:
+        BodyError: it holds too much, or is too deep.
+    """
     openings = body.count(b"[") + body.count(b"{")
-    if openings <= MOST_LEVELS and body.count(b",") <= MOST_VALUES - openings:
+    if openings <= limits.levels and body.count(b",") <= limits.values - openings:
         return
     outside = _TEXT.sub(b"", body)
-    if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MOST_VALUES:
-        raise BodyError(f"holds more than {MOST_VALUES} values")
-    if _levels(outside) > MOST_LEVELS:
-        raise BodyError(f"nested more than {MOST_LEVELS} levels deep")
+    if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > limits.values:
+        raise BodyError(f"holds more than {limits.values} values")
+    if _levels(outside, 2 * limits.values) > limits.levels:
+        raise BodyError(f"nested more than {limits.levels} levels deep")
 
 
-def _levels(outside: bytes) -> int:
-    """Count how deep objects and lists nest in what is left without its texts."""
-    return max(accumulate(map(_STEPS.__getitem__, outside.translate(None, _NO_BRACKETS))), default=0)
+def _levels(outside: bytes, most: int) -> int:
+    """Count how deep objects and lists nest in what is left without its texts, by its first brackets.
+
+    JSON has no more of them than twice its objects and lists; who writes more has written none.
+    """
+    brackets = outside.translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, islice(brackets, most))), default=0)
 
 
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)

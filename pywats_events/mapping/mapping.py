@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pywats_events.event import Event, EventMetadata, EventType
-from pywats_events.mapping.body import BodyError, read_json
+from pywats_events.mapping.body import BodyError, Limits, read_json
 from pywats_events.mapping.bounds import Budget, TooCostly
 from pywats_events.mapping.checked import check_whole, validated
 from pywats_events.mapping.conversions import ConversionError, said
@@ -43,6 +43,7 @@ class MessageMapping:
         name: name of the profile, if it is one.
         event: the type of its events.
         is_id_of_item: whether each item says its own id, not the message for all of them.
+        limits: how much of one message is read.
     """
 
     rule: str
@@ -58,6 +59,7 @@ class MessageMapping:
     each: Value | None
     item: str
     fields: Group
+    limits: Limits
 
     @classmethod
     def of(cls, reading: Reading, *, rule: str, parts: frozenset[str]) -> MessageMapping:
@@ -124,6 +126,7 @@ class MessageMapping:
             each=value("each", in_item=False),
             item=item,
             fields=fields,
+            limits=reading.limits,
         )
 
     def __call__(self, raw: RawMessage, parts: Mapping[str, str]) -> list[Event | Unreadable]:
@@ -141,7 +144,7 @@ class MessageMapping:
         }
         made: list[Event | Unreadable] = []
         try:
-            scope["payload"] = read_json(raw.body, raw.content_encoding)
+            scope["payload"] = read_json(raw.body, raw.content_encoding, self.limits)
             scopes = [scope] if self.each is None else self._scopes(self.each, scope, budget)
             run = _Run(raw, budget, Identity(raw, several=len(scopes) > 1))
             made.extend(self._event_or_not(run, each, index) for index, each in enumerate(scopes))

@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pywats_events.event import EventType
+from pywats_events.mapping.body import USUAL, Limits
 from pywats_events.mapping.profiles import profile_names
 
 #: What a source, a key and so on may be given as: an expression, or a table with more (see ``rules.Rule``).
@@ -63,7 +64,7 @@ class Reading(BaseModel):
             neither an id, its time nor the transport tells. Without it: never.
         time: when it happened; when it came where this is left out.
         each: expression for the items of a message that makes several events.
-        item: what an item is called in the expressions (``as``).
+        item: what an item is called in the expressions.
         fields: the payload of the event.
         examples: messages, with what shall become of them; ``pywats-bridge check`` tries them.
     """
@@ -88,6 +89,11 @@ class Reading(BaseModel):
     def is_mapped(self) -> bool:
         """Whether a mapping makes the events, not an adapter of the format."""
         return self.event is not None or self.profile is not None
+
+    @property
+    def limits(self) -> Limits:
+        """How much of one message a mapping reads."""
+        return USUAL
 
     @property
     def mapping_keys(self) -> frozenset[str]:

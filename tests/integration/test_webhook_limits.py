@@ -9,6 +9,8 @@ import tracemalloc
 import pytest
 from webhook_steps import SECONDS, SECRET, TOKEN, cloudevent, request, signed, unit_adapter, webhooks
 
+from pywats_events.mapping import adapter_of
+from pywats_events.transports.webhook.config import WebhookConfig
 from pywats_events.transports.webhook.receiver import ROOM
 
 OPEN = {"name": "open", "auth": "none"}
@@ -204,6 +206,20 @@ async def test_deep_and_wide_json(body):
             assert answer.status_code == 400
             assert answer.json()["detail"]
         assert (await hooks.post("open", cloudevent())).status_code == 202
+
+
+async def test_a_mapped_hook_reads_as_much_as_it_allows():
+    """Its limits hold for profiles and mappings as for all else: larger bodies, and smaller ones."""
+    wide = {**OPEN, "profile": "pass-fail", "max_bytes": 6 * MEGABYTE, "max_depth": 120}
+    narrow = {**OPEN, "name": "narrow", "profile": "pass-fail", "max_bytes": 100, "max_depth": 3}
+    deep = b'{"serial": "1", "result": "PASS", "more": %s}' % (b"[" * 100 + b"]" * 100)
+    large = b'{"serial": "2", "result": "PASS", "more": "%s"}' % (b"x" * 5 * MEGABYTE)
+    reading = adapter_of(WebhookConfig(hooks=(wide, narrow)).readings, formats={})
+    async with webhooks(wide, narrow, adapter=reading) as hooks:
+        for body in (deep, large, gzip.compress(large)):
+            assert (await hooks.post("open", body)).status_code == 202
+        for body, status in ((deep, 413), (b"[" * 10 + b"]" * 10, 400), (gzip.compress(large[:200]), 413)):
+            assert (await hooks.post("narrow", body)).status_code == status
 
 
 async def test_depth_that_is_allowed():

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from pywats_events.mapping import Reading, TopicPattern
+from pywats_events.mapping.body import Limits
 from pywats_events.transports.webhook.signatures import key_of
 
 #: How a caller proves who it is.
@@ -56,8 +57,7 @@ class HookConfig(Reading):
             ``idempotency-key``, trace context, those of GitHub and GitLab that say what happened).
         max_bytes: size of a body, as it came and unpacked.
         max_depth: how deep its objects and lists may nest; at most 200.
-        max_values: how many values (numbers, texts, lists, objects) it may hold, as told by its commas and
-            opening brackets.
+        max_values: how many values (numbers, texts, lists, objects) it may hold.
         requests_per_minute: most calls in a minute; a tenth of them may come at once.
     """
 
@@ -155,6 +155,11 @@ class HookConfig(Reading):
         if len(secret) < _LEAST_SECRET:
             raise ValueError(f"secret should have {_LEAST_SECRET} characters or more")
         return secret.encode()
+
+    @property
+    def limits(self) -> Limits:
+        """How much may be in a body."""
+        return Limits(bytes=self.max_bytes, levels=self.max_depth, values=self.max_values)
 
     @property
     def address(self) -> str:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from pywats_events.event import Event, EventFormatError
+from pywats_events.mapping.body import BodyError, BodyTooLarge, check_size, unpacked
 from pywats_events.message import Adapter, RawMessage, Unreadable
 from pywats_events.transports.webhook.binary_mode import attributes_in, structured
 from pywats_events.transports.webhook.config import HookConfig
 
-#: Content encodings that are read.
-GZIP: Final = ("gzip", "x-gzip")
-
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_GZIP_WINDOW: Final = 31  # 15 bits of window, 16 for the gzip frame
-_BOM: Final = b"\xef\xbb\xbf"
 _STRUCTURED: Final = "application/cloudevents"
 #: Formats whose bodies are JSON.
 _JSON: Final = frozenset({None, "json", "cloudevents", "events", "cfx"})
 
 
-class LimitExceeded(ValueError):  # noqa: N818  # says what the content does
-    """A body asks more of us than its hook allows."""
-
-
-class TooLarge(LimitExceeded):
-    """It is larger than allowed when it is unpacked; it was not unpacked further."""
+#: What is told of a body with too many bytes.
+TOO_LARGE: Final = BodyTooLarge.__name__
 
 
 class HookAdapter:
@@ -56,7 +44,9 @@ class HookAdapter:
             return [_unreadable(message, reason, "NoHook")]
         try:
             return self._adapter(_prepared(message, hook))
-        except (LimitExceeded, EventFormatError) as error:
+        except BodyError as error:
+            return [_unreadable(message, f"body: {error}", type(error).__name__)]
+        except EventFormatError as error:
             return [_unreadable(message, str(error), type(error).__name__)]
 
 
@@ -71,12 +61,9 @@ def takes(hook: HookConfig, content_type: str | None) -> bool:
 
 
 def _prepared(message: RawMessage, hook: HookConfig) -> RawMessage:
-    body = message.body
-    # the encoding that was named with it may be missing
-    if message.content_encoding in GZIP or body.startswith(_GZIP_MAGIC):
-        body = _gunzip(body, hook.max_bytes)
-    if hook.format in _JSON:
-        _check_size(body, hook)
+    body = unpacked(message.body, message.content_encoding, hook.limits)
+    if hook.format in _JSON and not hook.is_mapped:  # a mapping looks by itself
+        check_size(body, hook.limits)
     media = (message.content_type or "").partition(";")[0].strip().lower()
     attributes = attributes_in(message.properties)
     content_type = message.content_type
@@ -85,50 +72,6 @@ def _prepared(message: RawMessage, hook: HookConfig) -> RawMessage:
     if body is message.body:
         return message
     return dataclasses.replace(message, body=body, content_encoding=None, content_type=content_type)
-
-
-def _gunzip(packed: bytes, most: int) -> bytes:
-    unpacking = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        body = unpacking.decompress(packed, most + 1)
-    except zlib.error as error:
-        raise EventFormatError(f"body: damaged gzip: {error}") from error
-    if len(body) > most:
-        raise TooLarge(f"body: more than the {most} bytes allowed when it is unpacked")
-    if not unpacking.eof:
-        raise EventFormatError("body: the gzip is cut off")
-    if unpacking.unused_data:
-        raise EventFormatError(f"body: {len(unpacking.unused_data)} bytes behind the end of the gzip")
-    return body
-
-
-def _check_size(body: bytes, hook: HookConfig) -> None:
-    """Refuse what would fill memory or stack of whoever reads it.
-
-    Brackets and commas in texts are counted too: to tell them apart costs time, and a body has to be larger
-    or deeper than any that is meant well before it matters.
-    """
-    opening = body.count(b"{") + body.count(b"[")
-    if opening + body.count(b",") > hook.max_values:
-        raise LimitExceeded(f"body: more than the {hook.max_values} values allowed")
-    if opening > hook.max_depth and _is_deeper(body, hook.max_depth):
-        raise LimitExceeded(f"body: nested deeper than the {hook.max_depth} levels allowed")
-
-
-def _is_deeper(body: bytes, levels: int) -> bool:
-    try:
-        layer = [from_json(body.removeprefix(_BOM), cache_strings="keys")]
-    except ValueError as error:
-        return "recursion limit" in str(error)  # what else is wrong with it, its adapter tells
-    for _ in range(levels):
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-    return bool(layer)
 
 
 def _unreadable(message: RawMessage, reason: str, error: str) -> Unreadable:

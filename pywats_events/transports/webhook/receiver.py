@@ -16,13 +16,14 @@ from starlette.responses import JSONResponse, Response
 
 from pywats_events.event import Event
 from pywats_events.journal import JournalError
+from pywats_events.mapping.body import GZIP
 from pywats_events.message import RawMessage, Unreadable
 from pywats_events.policies import RateLimit, TokenBucket
 from pywats_events.transports.base import Intake
 from pywats_events.transports.webhook.config import HookConfig, WebhookConfig
 from pywats_events.transports.webhook.credentials import LONGEST_KEY, Gate, Proof, is_key, only
 from pywats_events.transports.webhook.problems import Problem, unauthorized
-from pywats_events.transports.webhook.reading import GZIP, HookAdapter, TooLarge, kept_headers, takes
+from pywats_events.transports.webhook.reading import TOO_LARGE, HookAdapter, kept_headers, takes
 
 log = structlog.get_logger(__name__)
 
@@ -264,7 +265,7 @@ class Receiver:
             else:
                 broken.append(part)
         if broken:
-            too_large = any(one.error == TooLarge.__name__ for one in broken)
+            too_large = any(one.error == TOO_LARGE for one in broken)
             reasons = [one.reason for one in broken]
             raise Problem(413 if too_large else 400, reasons[0], errors=reasons[1:] and reasons)
         return events

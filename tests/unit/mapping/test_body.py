@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pywats_events.mapping.body import MOST_BYTES, MOST_LEVELS, BodyError, read_json
+from pywats_events.mapping import body
+from pywats_events.mapping.body import USUAL, BodyError, BodyTooLarge, Limits, read_json
 
 
 def test_a_document_is_read_as_it_is():
@@ -45,7 +47,7 @@ def test_a_document_is_read_as_it_is():
         (b'["' + b"[" * 100 + b'"' + b"," * 3 + b"]", "not JSON"),
         (b"[" + b"1," * 100_001 + b"1]", "more than 100000 values"),
         (b'["' + b'a"b\\"[{' * 400_000, "not JSON|levels deep|values"),
-        (b"0" * (MOST_BYTES + 1), f"at most {MOST_BYTES}"),
+        (b"0" * (USUAL.bytes + 1), f"at most {USUAL.bytes}"),
     ],
 )
 def test_other_bodies_are_refused_with_their_reason(body, words):
@@ -58,9 +60,9 @@ def test_other_bodies_are_refused_with_their_reason(body, words):
 @pytest.mark.parametrize(
     ("body", "encoding", "words"),
     [
-        (gzip.compress(b"0" * (MOST_BYTES + 1)), "gzip", "when unpacked"),
+        (gzip.compress(b"0" * (USUAL.bytes + 1)), "gzip", "when unpacked"),
         (gzip.compress(b"{}")[:-3], "gzip", "cut off"),
-        (gzip.compress(b"{}") + b"more", "gzip", "followed by"),
+        (gzip.compress(b"{}") + b"more", "gzip", "4 bytes behind the gzip"),
         (b"{}", "gzip", "damaged gzip"),
         (b"{}", "br", '"br" is not known'),
     ],
@@ -71,11 +73,48 @@ def test_packed_bodies_are_unpacked_within_bounds(body, encoding, words):
         read_json(body, encoding)
 
 
+def test_gzip_shows_by_itself_and_may_come_in_parts():
+    """Nobody has to name it, as over MQTT nobody can; and files of it that were joined are one body."""
+    joined = gzip.compress(b'{"sn":') + gzip.compress(b'"A1"}')
+    assert read_json(joined) == read_json(joined, "GZIP") == {"sn": "A1"}
+
+
+def test_limits_that_are_given_hold():
+    """In place of the usual ones, in both directions."""
+    wide = Limits(bytes=10_000_000, levels=150, values=500_000)
+    assert read_json(b"[" * 150 + b"]" * 150, None, wide) is not None
+    assert len(read_json(b'"' + b"x" * 9_000_000 + b'"', None, wide)) == 9_000_000
+    assert len(read_json(b"[" + b"1," * 400_000 + b"1]", None, wide)) == 400_001
+    with pytest.raises(BodyTooLarge, match="at most 5"):
+        read_json(b"123456", None, Limits(bytes=5))
+
+
+def test_brackets_that_close_nothing_cost_little(monkeypatch):
+    """Of a body that has more brackets than JSON can have, only so many are looked at."""
+    looked = Counter()
+    monkeypatch.setattr(body, "_STEPS", _Counted(body._STEPS, looked))
+    with pytest.raises(BodyError, match="not JSON"):
+        read_json(b"[]" * 65 + b"]" * 3_000_000)
+    assert 0 < looked.total() <= 2 * USUAL.values
+
+
+class _Counted(dict):
+    """A table that counts how often it is asked."""
+
+    def __init__(self, table, looked):
+        super().__init__(table)
+        self._looked = looked
+
+    def __getitem__(self, key):
+        self._looked[key] += 1
+        return super().__getitem__(key)
+
+
 def test_brackets_in_texts_do_not_count_as_levels():
     """A text with a thousand brackets is flat."""
     data = {"text": "[," * 100_000 + '\\"[{' * 100, "more": [["{" * 200]], "many": ["x"] * 90_000}
     assert read_json(json.dumps(data).encode()) == data
-    deepest = b"[" * MOST_LEVELS + b"]" * MOST_LEVELS
+    deepest = b"[" * USUAL.levels + b"]" * USUAL.levels
     assert read_json(deepest) is not None
     with pytest.raises(BodyError, match="levels deep"):
         read_json(b"[" + deepest + b"]")
