@@ -144,16 +144,12 @@ async def of_mqtt(settings: BridgeSettings, wanted: Wanted) -> AsyncIterator[Bas
     mqtt = settings.mqtt
     if mqtt is None:
         raise ConfigurationError(["mqtt: is missing, there is no broker to record from"])
-    if mqtt.protocol != "5":
-        why = "a session that ends with the recording needs MQTT 5"
-        raise ConfigurationError([f'mqtt.protocol: {why}; see whether the broker takes protocol = "5"'])
     beside = {
         "client_id": f"{mqtt.client_id}-record-{uuid4().hex[:8]}",
-        "session_expiry": 0,
         "shared": "",  # a member of the group would take messages away from the others
         "status_topic": "",
     }
-    yield MQTTTransport(mqtt.model_copy(update=beside), adapter=no_events)
+    yield MQTTTransport(mqtt.model_copy(update=beside), adapter=no_events, keeps_session=False)
 
 
 @asynccontextmanager

@@ -271,18 +271,17 @@ async def test_publishing_over_the_connection(
     config = settings(mosquitto, protocol=version)
     topic = f"{config.client_id}/Ω"
     intake = Recorder()
-    async with publisher(mosquitto, topic=topic) as watcher:
-        async with running(config, intake) as transport:
-            await intake.until_connected()
-            sent = [transport.publish(topic, b"%d" % n, qos=n % 3, retain=False) for n in range(30)]
-            await asyncio.gather(*sent)
-            await transport.publish(topic, b"kept", qos=1, retain=True)
-            await asyncio.to_thread(watcher.until, lambda: len(watcher.received) == 31)
-            with pytest.raises(ValueError, match="wildcard"):
-                await transport.publish("a/+", b"", qos=0, retain=False)
-            transport._connection._wire.abort()
-            with pytest.raises(BrokerGone, match="connection"):
-                await transport.publish(topic, b"lost", qos=1, retain=False)
+    async with publisher(mosquitto, topic=topic) as watcher, running(config, intake) as transport:
+        await intake.until_connected()
+        sent = [transport.publish(topic, b"%d" % n, qos=n % 3, retain=False) for n in range(30)]
+        await asyncio.gather(*sent)
+        await transport.publish(topic, b"kept", qos=1, retain=True)
+        await asyncio.to_thread(watcher.until, lambda: len(watcher.received) == 31)
+        with pytest.raises(ValueError, match="wildcard"):
+            await transport.publish("a/+", b"", qos=0, retain=False)
+        transport._connection._wire.abort()
+        with pytest.raises(BrokerGone, match="connection"):
+            await transport.publish(topic, b"lost", qos=1, retain=False)
     with pytest.raises(BrokerGone, match="there is no connection"):
         await transport.publish(topic, b"late", qos=0, retain=False)
     assert sorted(bytes(one.payload) for one in watcher.received[:30]) == sorted(numbered(30))

@@ -53,7 +53,10 @@ async def serials(wats: LocalWATS) -> list[str]:
 
 
 @pytest.mark.broker
-async def test_mqtt_traffic_becomes_reports(mosquitto: Mosquitto, wats: LocalWATS, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_mqtt_traffic_becomes_reports(
+    mosquitto: Mosquitto, wats: LocalWATS, tmp_path: Path, version: str
+) -> None:
     """Recorded beside whoever else is subscribed; brought in again twice, each unit has one report."""
     line, path = uuid4().hex, tmp_path / "line.jsonl"
     config = configuration(
@@ -63,6 +66,7 @@ async def test_mqtt_traffic_becomes_reports(mosquitto: Mosquitto, wats: LocalWAT
 host = "{mosquitto.host}"
 port = {mosquitto.port}
 client_id = "bridge-{line}"
+protocol = "{version}"
 [[mqtt.subscriptions]]
 topic = "{line}/{{station}}/result"
 profile = "pass-fail"

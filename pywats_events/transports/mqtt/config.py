@@ -198,6 +198,16 @@ class MQTTConfig(MQTTBroker):
         return topic
 
     @model_validator(mode="after")
+    def _check_sharing(self) -> Self:
+        # the names belonging to a node's numbers are known to who had its birth
+        if self.shared and any(one.format == "sparkplug" for one in self.subscriptions):
+            raise ValueError(
+                "shared deals the messages of a Sparkplug node out among bridges, and each bridge must see all of "
+                "them: take it out, or read Sparkplug by a bridge of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_protocol(self) -> Self:
         if self.protocol == "5":
             return self

@@ -69,11 +69,6 @@ def call(*arguments: str | Path) -> Result:
             "[cfx.amqp]\ndeclare_queue = false\n",
             "cfx.amqp: the bridge reads a queue that others bind",
         ),
-        (
-            "mqtt",
-            '[mqtt]\nprotocol = "3.1.1"\n[[mqtt.subscriptions]]\ntopic = "a"\nformat = "events"\n',
-            "mqtt.protocol: a session that ends with the recording needs MQTT 5",
-        ),
         ("telex", "[cfx.amqp]\n", '--from: "telex" is no source; there are amqp, mqtt, hook'),
     ],
 )
