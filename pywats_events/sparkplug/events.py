@@ -82,7 +82,9 @@ class Teller:
         self.source = source
         self.identity = identity
         self._message = message
-        self._readings: defaultdict[int | None, list[tuple[Named, dict[str, Any]]]] = defaultdict(list)
+        self._readings: defaultdict[tuple[int | None, bool], list[tuple[Named, dict[str, Any]]]]
+        self._readings = defaultdict(list)
+        self._units: defaultdict[int | None, set[str]] = defaultdict(set)
 
     # --- births and deaths -------------------------------------------------------------------------------
 
@@ -121,14 +123,19 @@ class Teller:
             if measured["kind"] == "numeric" and (rule.unit or named.unit):
                 measured["unit"] = rule.unit or named.unit
             measured["recorded_at"] = self._time(named.metric).isoformat()
-            own_time = named.metric.timestamp if named.metric.is_historical else None
-            self._readings[own_time].append((named, measured))
+            self._readings[_own_time(named), rule.of_unit].append((named, measured))
         return None
 
     def readings(self) -> Iterator[Event]:
-        """One READINGS_RECORDED of all present readings, and one for each time of historical ones."""
-        for own_time, taken in self._readings.items():
-            payload = ReadingsRecordedEvent(asset_id=self.source).to_payload()
+        """One READINGS_RECORDED of all present readings, and one for each time of historical ones.
+
+        Those of a unit are apart from those of the machine.
+        """
+        for (own_time, of_unit), taken in self._readings.items():
+            units = self._units[own_time] if of_unit else ()
+            payload = ReadingsRecordedEvent(
+                asset_id=self.source, unit_id=next(iter(units)) if len(units) == 1 else None
+            ).to_payload()
             payload["tests"] = [{"name": "Readings", "measurements": [measured for _, measured in taken]}]
             first = taken[0][0].metric
             at = self._sent_at() if own_time is None else self._time(first)
@@ -160,6 +167,7 @@ class Teller:
         unit = _word(value).strip()
         if self.topic.kind.is_birth or not unit:
             return None  # a birth tells what was scanned last, and that was told when it was scanned
+        self._units[_own_time(named)].add(unit)
         payload = UnitIdentifiedEvent(units=[UnitPlace(unit_id=unit)])
         return self._of_metric(EventType.UNIT_IDENTIFIED, payload, named)
 
@@ -196,6 +204,11 @@ class Teller:
     def _sent_at(self) -> datetime:
         sent = self.payload.timestamp
         return self._message.received_at if sent is None else time_of(sent)
+
+
+def _own_time(named: Named) -> int | None:
+    """Give the time that a value was kept back from; None for a present one."""
+    return named.metric.timestamp if named.metric.is_historical else None
 
 
 def _measured(value: Value) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class MetricRule(BaseModel):
             counts. ``unit``: the identifier of a unit that was scanned. ``nothing``: nothing.
         label: what the reading or counter is called; default: the metric's name.
         unit: its unit of measure; default: the one that the metric's properties say (``engUnit``).
+        of_unit: the reading is of the unit that the same message identifies (a metric that becomes ``unit``),
+            not of the machine. Where it identifies none, or several, the reading is of the machine after all.
         values: SEMI E10 code of each value that a state may have (``{ "3" = 1100, "Down" = 5000 }``). Without
             it, values of 1000 to 6999 are taken for such codes.
     """
@@ -50,6 +52,7 @@ class MetricRule(BaseModel):
     becomes: Literal["state", "reading", "counter", "unit", "nothing"]
     label: str | None = None
     unit: str | None = None
+    of_unit: bool = False
     values: Mapping[str, int] = Field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -202,7 +202,7 @@ class MQTTConfig(MQTTBroker):
         # the names belonging to a node's numbers are known to who had its birth
         if self.shared and any(one.format == "sparkplug" for one in self.subscriptions):
             raise ValueError(
-                "shared deals the messages of a Sparkplug node out among bridges, and each bridge must see all of "
+                "shared deals the messages of a Sparkplug node out among bridges, and each must see all of "
                 "them: take it out, or read Sparkplug by a bridge of its own"
             )
         return self

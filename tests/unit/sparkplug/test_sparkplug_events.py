@@ -116,6 +116,37 @@ def test_readings_by_alias():
     ]
 
 
+def test_readings_of_a_unit():
+    """Where its message identifies one unit, a reading is of it if that is wanted; else of the machine."""
+    rules = (
+        {"name": "Code*", "becomes": "unit"},
+        {"name": "Torque", "becomes": "reading", "of_unit": True},
+        {"name": "Oil", "becomes": "reading"},
+    )
+    torque = metric(double(13, 7.5), name="Torque", kind=10)
+    oil = metric(double(13, 61.0), name="Oil", kind=10)
+    one = metric(chunk(15, "SN-1"), name="Code", kind=12)
+    other = metric(chunk(15, "SN-2"), name="Code 2", kind=12)
+
+    def told(kind: str, *metrics: bytes) -> dict[str, str | None]:
+        known = {"session": 1, "aliases": {}, "types": {}}
+        read_ = read(message(kind, payload(*metrics, seq=3), device="Oven", sparkplug=known), *rules)
+        readings = [
+            part for part in read_ if isinstance(part, Event) and part.event_type.value.startswith("readings")
+        ]
+        assert len({event.id for event in readings}) == len(readings)
+        return {
+            measured["name"]: event.payload.get("unit_id")
+            for event in readings
+            for measured in event.payload["tests"][0]["measurements"]
+        }
+
+    assert told("DDATA", torque, one, oil) == {"Torque": "SN-1", "Oil": None}
+    assert told("DDATA", torque, oil) == {"Torque": None, "Oil": None}
+    assert told("DDATA", one, torque, other) == {"Torque": None}
+    assert told("DBIRTH", one, torque) == {"Torque": None}  # it repeats what was scanned last
+
+
 def test_kinds_of_readings():
     """Truths, texts, numbers without end and arrays are readings too; bytes are none, and say so."""
     parts = read(
