@@ -9,6 +9,7 @@ from handlers.outgoing_rules import OutgoingRule
 from pywats_events.event import Event, EventType
 from pywats_events.handler import BaseHandler, Done, Dropped
 from pywats_events.transports.mqtt.config import MQTTBroker
+from pywats_events.transports.webhook.config import Place, WebhookConfig
 
 
 class Target(Protocol):
@@ -56,14 +57,25 @@ class OutgoingHandler(BaseHandler):
         await self._target.aclose()
 
 
-def check_loops(rules: Sequence[OutgoingRule], filters: Sequence[str]) -> list[str]:
-    """Name the rules that would publish to topics which the bridge itself reads: an event for ever.
+def check_loops(
+    rules: Sequence[OutgoingRule], filters: Sequence[str], hooks: WebhookConfig | None = None
+) -> list[str]:
+    """Name the rules that would publish to what the bridge itself reads: an event for ever.
+
+    What this does not see is known by its mark when it comes in (``pywats_events.returned``).
 
     Args:
         rules: the way out.
         filters: topic filters of the subscriptions at the same broker.
+        hooks: the bridge's own webhooks.
     """
+    place = Place.of(hooks.listen) if hooks is not None and hooks.listen else None
     return [
+        f'outgoing "{rule.name}": url leads to the bridge\'s own webhooks at {place}: what goes out would '
+        "come in again, for ever; let it lead to another system"
+        for rule in rules
+        if place is not None and rule.leads_to(place)
+    ] + [
         f'outgoing "{rule.name}": topic "{rule.topic}" is read by the subscription to "{one}": what goes out '
         "would come in again, for ever; publish below another topic"
         for rule in rules

@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from handlers.outgoing_rules import OutgoingRule
 from pywats_events.errors import DestinationUnavailable, PermanentError
 from pywats_events.event import Event
+from pywats_events.returned import SENT_BY
 from pywats_events.transports.mqtt.config import MQTTBroker, MQTTConfig
 from pywats_events.transports.mqtt.connection import tls_context
 from pywats_events.transports.mqtt.troubles import BrokerEnds, BrokerGone, BrokerRefuses, explain
@@ -30,7 +31,7 @@ _PART: Final = re.compile(r"\{(\w+)\}")
 _UNFIT: Final = re.compile(r"[+#%\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_TOPIC: Final = 65_535
 #: Bytes of a packet beside topic and payload: its head and our properties.
-_PACKET_HEAD: Final = 64
+_PACKET_HEAD: Final = 128
 _MOST_PACKET: Final = 1024 * 1024
 _LEAVING_SECONDS: Final = 2.0
 #: Reason codes of MQTT 5 (2.4) that refuse us, and those that refuse a message.
@@ -67,7 +68,7 @@ DestinationUnavailable that needs somebody's attention |
         try:
             async with asyncio.timeout(self._rule.timeout):
                 link = await self._broker.link()
-                await link.publish(topic, payload, qos=self._rule.qos, retain=self._rule.retain)
+                await link.publish(topic, payload, self._rule)
         except TimeoutError:
             await self._broker.drop()  # what it may still have in hand is published again
             raise self._away(f"{self._broker.name} took nothing within {self._rule.timeout:g} s") from None
@@ -263,8 +264,8 @@ class Link:
         self._timer = self._loop.call_later(self._tick, self._on_tick)
         await self._unless_ended(self._let_in)
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
-        """Publish a message, and wait until the broker has it.
+    async def publish(self, topic: str, payload: bytes, rule: OutgoingRule) -> None:
+        """Publish a message as a rule says, and wait until the broker has it.
 
         Raises:
             PublishRefused: the broker does not take it.
@@ -274,11 +275,11 @@ class Link:
         if self._largest is not None and size > self._largest:
             reason = f"the message has {size:,} bytes, the broker takes packets of {self._largest:,}"
             raise PublishRefused(reason, 0x95)
-        sent = self._client.publish(topic, payload, qos, retain, self._properties())
+        sent = self._client.publish(topic, payload, rule.qos, rule.retain, self._properties(rule))
         if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerGone(f"nothing can be sent ({sent.rc.name})")
         self._write()
-        if qos == 0:
+        if rule.qos == 0:
             return
         taken = self._waiting[sent.mid] = self._loop.create_future()
         try:
@@ -299,12 +300,13 @@ class Link:
             await asyncio.wait([self._wire.gone], timeout=_LEAVING_SECONDS)
         self._wire.abort()
 
-    def _properties(self) -> Properties | None:
+    def _properties(self, rule: OutgoingRule) -> Properties | None:
         if not self._is_5:
             return None
         said = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         said.ContentType = _TYPE
         said.PayloadFormatIndicator = 1
+        said.UserProperty = (SENT_BY, rule.mark)
         return said
 
     async def _unless_ended(self, answer: asyncio.Future[Any]) -> None:

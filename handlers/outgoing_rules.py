@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from socket import gethostname
+from typing import Annotated, Any, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -14,16 +16,24 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from handlers.patterns import fits
 from pywats_events.event import Event, EventType
+from pywats_events.payloads import MODELS
+from pywats_events.payloads.common import Outcome
+from pywats_events.transports.webhook.config import Place
 from pywats_events.transports.webhook.signatures import key_of
 
 #: Parts of a topic that an event fills in.
 TOPIC_PARTS: Final = ("key", "source", "type", "id")
+_THIS_HOST: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_ANY_HOST: Final = frozenset({"0.0.0.0", "::"})  # nobody listens here
+#: Characters of a mark.
+_MARK: Final = 24
 _PART: Final = re.compile(r"\{([^{}]*)\}")
 
 Scalar = str | int | float | bool | None
@@ -39,7 +49,7 @@ class OutgoingRule(BaseModel):
     Attributes:
         name: name of the target.
         events: types of the events: ``test.result``, ``asset.fault``, ``event.dead_letter``.
-        where: fields of the payload and the values of which they must have one: ``{ result = "fail" }``,
+        where: fields of the payload and the values of which they must have one: ``{ result = "failed" }``,
             ``{ severity = ["high", "critical"] }``. Dots lead into tables.
         sources: stations of which the event must come; ``*`` stands for any characters. Empty: any.
         url: where to post to, for a webhook. Many hold a secret: ``url_file`` keeps it out of this file.
@@ -82,6 +92,20 @@ class OutgoingRule(BaseModel):
         if isinstance(given, str):
             return tuple(line.strip() for line in given.splitlines() if line.strip())
         return given
+
+    @field_validator("where")
+    @classmethod
+    def _names_verdicts_that_exist(
+        cls, where: dict[str, Scalar | tuple[Scalar, ...]], info: ValidationInfo
+    ) -> dict[str, Scalar | tuple[Scalar, ...]]:
+        for path, wanted in where.items():
+            if not all(_is_outcome(kind, path) for kind in info.data.get("events") or [EventType.CUSTOM]):
+                continue
+            for one in wanted if isinstance(wanted, tuple) else (wanted,):
+                if not isinstance(one, str) or (Outcome(one) is Outcome.UNKNOWN and one != "unknown"):
+                    known = ", ".join(Outcome)
+                    raise ValueError(f"{path} is never {one!r}, so nothing would go out; there are {known}")
+        return where
 
     @field_validator("url")
     @classmethod
@@ -142,6 +166,12 @@ class OutgoingRule(BaseModel):
         return f"outgoing-{self.name}"
 
     @property
+    def mark(self) -> str:
+        """What marks the messages that go out here, so that they are known when they come in again."""
+        where = self.topic if self.url is None else self.url.get_secret_value()
+        return sha256(f"{self.name}\0{where}".encode()).hexdigest()[:_MARK]
+
+    @property
     def is_tls(self) -> bool:
         """True when the webhook is called over TLS."""
         return self.url is not None and self.url.get_secret_value().startswith("https:")
@@ -171,6 +201,17 @@ class OutgoingRule(BaseModel):
             and all(_is_one(_found(event.payload, path), wanted) for path, wanted in self.where.items())
         )
 
+    def leads_to(self, place: Place) -> bool:
+        """Tell whether the webhook is plainly at this place; other names of it are not looked up."""
+        if self.url is None:
+            return False
+        parts = urlsplit(self.url.get_secret_value())
+        host, port = parts.hostname or "", parts.port or (443 if self.is_tls else 80)
+        if (self.is_tls, port) != (place.tls, place.port):
+            return False
+        here = {place.host} | (_THIS_HOST if place.host in {*_THIS_HOST, *_ANY_HOST} else set())
+        return host in here | ({gethostname().lower()} if place.host in _ANY_HOST else set())
+
     def may_reach(self, topic_filter: str) -> bool:
         """Tell whether a subscription to this filter may get what is published here."""
         if self.topic is None:
@@ -198,7 +239,23 @@ _MISSING: Final = object()
 def _is_one(value: Any, wanted: Scalar | tuple[Scalar, ...]) -> bool:
     several = wanted if isinstance(wanted, tuple) else (wanted,)
     # True is 1 in Python, and not in JSON
-    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in several)
+    return any(
+        (value == one and isinstance(value, bool) == isinstance(one, bool)) or _is_same_outcome(value, one)
+        for one in several
+    )
+
+
+def _is_same_outcome(value: Any, wanted: Scalar) -> bool:
+    """Tell whether both are words for one verdict: "fail" is "failed"."""
+    if not isinstance(value, str) or not isinstance(wanted, str):
+        return False
+    return Outcome(value) is Outcome(wanted) is not Outcome.UNKNOWN
+
+
+def _is_outcome(kind: EventType, path: str) -> bool:
+    model = MODELS.get(kind)
+    field = model.model_fields.get(path) if model is not None else None
+    return field is not None and Outcome in (field.annotation, *get_args(field.annotation))
 
 
 def _overlap(ours: list[str], theirs: list[str]) -> bool:

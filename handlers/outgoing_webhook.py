@@ -19,6 +19,7 @@ from handlers.outgoing_rules import OutgoingRule
 from pywats_api.answers import retry_after_seconds, status_phrase
 from pywats_events.errors import DestinationUnavailable, PermanentError, TransientError
 from pywats_events.event import Event
+from pywats_events.returned import SENT_BY
 from pywats_events.transports.webhook.signatures import signed_part, written
 
 _TYPE: Final = "application/cloudevents+json"
@@ -108,6 +109,7 @@ somebody's attention |
             "user-agent": "pywats-bridge",
             "webhook-id": message_id,
             "webhook-timestamp": timestamp,
+            SENT_BY: self._rule.mark,
         }
         if self._keys:
             signed = signed_part(message_id, timestamp) + body

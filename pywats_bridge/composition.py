@@ -266,7 +266,7 @@ def outgoing_of(settings: BridgeSettings) -> Outgoing:
         ConfigurationError: a rule can't be used, or would bring back what it sends.
     """
     read = settings.mqtt.subscriptions if settings.mqtt is not None else ()
-    loops = check_loops(settings.outgoing, [one.pattern.filter for one in read])
+    loops = check_loops(settings.outgoing, [one.pattern.filter for one in read], settings.webhook)
     if loops:
         raise ConfigurationError(loops)
     try:

@@ -11,6 +11,7 @@ from pywats_cfx import cfx_adapter
 from pywats_cfx.endpoint.presence import without_own
 from pywats_events.mapping import Reading, TopicPattern, adapter_of
 from pywats_events.message import Adapter
+from pywats_events.returned import without_returned
 from pywats_events.sparkplug import SparkplugHost, SparkplugSettings, SparkplugTransport
 from pywats_events.transports.base import BaseTransport
 from pywats_events.transports.webhook.config import HookConfig
@@ -71,6 +72,7 @@ def readers_of(settings: BridgeSettings) -> Readers:
     adapters: dict[str, Adapter] = {}
     host: SparkplugHost | None = None
     hooks: tuple[HookConfig, ...] = ()
+    marks = {rule.mark: rule.name for rule in settings.outgoing}
     if settings.cfx is not None:
         own = settings.cfx.endpoint.cfx_handle
         adapters[CFX] = without_own(cfx_adapter, own) if own else cfx_adapter
@@ -78,9 +80,11 @@ def readers_of(settings: BridgeSettings) -> Readers:
     if settings.mqtt is not None:
         host = _host_of(settings.mqtt)
         readings = [(one.pattern, one) for one in settings.mqtt.subscriptions]
-        adapters[MQTT] = _adapter("mqtt.subscriptions", readings, host)
+        mqtt = _adapter("mqtt.subscriptions", readings, host)
+        adapters[MQTT] = without_returned(mqtt, marks, is_heard=False)
     if settings.webhook is not None:
-        adapters[WEBHOOK] = _adapter("webhook.hooks", settings.webhook.readings, None)
+        called = _adapter("webhook.hooks", settings.webhook.readings, None)
+        adapters[WEBHOOK] = without_returned(called, marks, is_heard=True)
         hooks = settings.webhook.hooks
     return Readers(adapters, host, hooks)
 

@@ -20,7 +20,9 @@ def cloudevents_adapter(message: RawMessage) -> Sequence[Event | Unreadable]:
     parts = own_events_adapter(message)
     for part in parts:
         if isinstance(part, Event) and not _is_uuid(part.id):
-            part.id = f"{part.source}#{part.id}"
+            # one that has it came from a bridge: the event that goes from bridge to bridge stays the same
+            prefix = f"{part.source}#"
+            part.id = part.id if part.id.startswith(prefix) else prefix + part.id
     return parts
 
 

@@ -105,6 +105,8 @@ async def test_events_arrive_on_their_topics(mosquitto: Mosquitto, protocol: str
     assert documents[0]["id"] == "event-0"
     if protocol == "5":
         assert messages[0].properties.ContentType == "application/cloudevents+json"
+        (mark,) = messages[0].properties.UserProperty  # by which a bridge knows what went round
+        assert mark[0] == "pywats-bridge-sent-by"
 
 
 async def test_a_retained_event_is_there_for_who_comes_later(mosquitto: Mosquitto) -> None:

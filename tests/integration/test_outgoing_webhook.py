@@ -21,8 +21,8 @@ from handlers.outgoing import Outgoing
 from handlers.outgoing_rules import OutgoingRule
 from pywats_api import AsyncWATS
 from pywats_api.server import LocalWATS
-from pywats_bridge.composition import Bridge
-from pywats_bridge.settings import DeliverySettings
+from pywats_bridge.composition import Bridge, bridge_of
+from pywats_bridge.settings import DeliverySettings, settings_of
 from pywats_events import AsyncEventBus, BaseHandler, Event, EventType, PermanentError
 from pywats_events.journal import DeliveryState, Journal, Query
 from pywats_events.journal.memory import MemoryJournal
@@ -437,3 +437,30 @@ async def test_no_secret_is_logged(receiver, capsys):
     said = capsys.readouterr()
     for secret in ("T0KEN", "let-me-in", "MfKQ"):
         assert secret not in said.out + said.err + hold.reason
+
+
+async def test_an_event_that_comes_back_ends_there(tmp_path):
+    """A way out that leads to our own hook, by whatever detour, makes nothing of an event a second time."""
+    (port,) = free_ports(1)
+    hook = {"name": "own", "auth": "none"}
+    settings = settings_of(
+        {
+            "wats": {"url": "http://127.0.0.1:9", "token": "none"},
+            "webhook": {"listen": f"http://0.0.0.0:{port}", "hooks": [hook]},
+            "outgoing": [
+                {"name": "round", "events": ["asset.fault"], "url": f"http://127.0.0.2:{port}/hooks/own"}
+            ],
+            "journal": {"kind": "memory"},
+        },
+        base=tmp_path,
+    )
+    async with bridge_of(settings) as bridge:
+        bus = bridge.bus
+        await bus.publish(Event(EventType.ASSET_FAULT, {"asset_id": "T1"}, source="//Acme/L1/T1", id="x"))
+        query = Query(states=(DeliveryState.DEAD,), handler="outgoing-round")
+        async with asyncio.timeout(30):
+            while not (found := await bus.journal.search(query)):
+                await bus.drain(timeout=0.1)
+        (dead,) = found
+        assert "and came in again at /hooks/own" in dead.reason
+        assert (await bus.journal.stats()).events == 1

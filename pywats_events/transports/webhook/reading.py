@@ -10,6 +10,7 @@ from typing import Any, Final
 from pywats_events.event import Event, EventFormatError
 from pywats_events.mapping.body import BodyError, BodyTooLarge, check_size, unpacked
 from pywats_events.message import Adapter, RawMessage, Unreadable
+from pywats_events.returned import SENT_BY
 from pywats_events.transports.webhook.binary_mode import attributes_in, structured
 from pywats_events.transports.webhook.config import HookConfig
 
@@ -99,5 +100,6 @@ _KEPT: Final = frozenset(
         "x-github-delivery",
         "x-gitlab-event",
         "x-gitlab-event-uuid",
+        SENT_BY,
     }
 )

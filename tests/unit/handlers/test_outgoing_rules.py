@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from handlers.outgoing_mqtt import topic_of
 from handlers.outgoing_rules import OutgoingRule
 from handlers.outgoing_webhook import webhook_id
 from pywats_events import Event, EventType, PermanentError
+from pywats_events.transports.webhook import WebhookConfig
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 URL = "https://mes.factory.local/hooks/T0KEN"
@@ -49,6 +51,8 @@ def result(verdict: object = "fail", *, source: str = "//Acme/L1/T1", **payload:
         ({"events": ["test.resolt"]}, "events.0"),
         ({"name": "a/b"}, "pattern"),
         ({"wher": {}}, "not permitted"),
+        ({"where": {"result": "NOK"}}, "result is never 'NOK', so nothing would go out; there are passed"),
+        ({"where": {"result": ["failed", False]}}, "result is never False"),
     ],
 )
 def test_a_mistake_is_told_and_no_secret_with_it(given, reason):
@@ -87,6 +91,10 @@ def test_secrets_are_one_a_line_or_a_list():
         ({"where": {"result": "fail", "position": 2}}, result(position=3), False),
         ({"where": {"recipe.name": "FCT"}}, result(recipe={"name": "FCT"}), True),
         ({"where": {"recipe.name": "FCT"}}, result(recipe="FCT"), False),
+        ({"where": {"result": "failed"}}, result("fail"), True),
+        ({"where": {"result": "fail"}}, result("failed"), True),
+        ({"where": {"result": "failed"}}, result("unknown"), False),
+        ({"where": {"result": "unknown"}}, result("bad"), False),
         ({"where": {"nothing": "x"}}, result(), False),
         ({"where": {"sampled": True}}, result(sampled=1), False),
         ({"where": {"sampled": True}}, result(sampled=True), True),
@@ -143,6 +151,30 @@ def test_what_would_come_in_again_is_found(topic, subscription, loops):
 
 
 @pytest.mark.parametrize(
+    ("listen", "url", "loops"),
+    [
+        ("http://127.0.0.1:8085", "http://127.0.0.1:8085/hooks/mes", True),
+        ("http://127.0.0.1:8085", "http://localhost:8085/hooks/mes", True),
+        ("http://0.0.0.0:8085", "http://127.0.0.1:8085/hooks/mes", True),
+        ("http://[::]:8085", "http://[::1]:8085/hooks/mes", True),
+        ("http://0.0.0.0:8085", f"http://{gethostname().upper()}:8085/hooks/mes", True),
+        ("http://10.0.0.1:80", "http://10.0.0.1/hooks/mes", True),
+        ("http://10.0.0.1:8085", "http://127.0.0.1:8085/hooks/mes", False),
+        ("http://127.0.0.1:8085", "https://127.0.0.1:8085/hooks/mes", False),
+        ("http://127.0.0.1:8085", "http://127.0.0.1:8086/hooks/mes", False),
+        ("http://0.0.0.0:8085", "http://mes.factory.local:8085/hooks/mes", False),
+        ("", "http://127.0.0.1:8085/hooks/mes", False),
+    ],
+)
+def test_a_url_that_leads_to_our_own_hooks_is_found(listen, url, loops):
+    """By whatever name of this computer it is called."""
+    told = check_loops([rule(url=url)], [], WebhookConfig(listen=listen))
+    assert bool(told) is loops
+    if loops:
+        assert told[0].startswith('outgoing "andon": url leads to the bridge\'s own webhooks at http://')
+
+
+@pytest.mark.parametrize(
     ("template", "topic"),
     [
         ("andon/{source}/{type}", "andon/Acme/L1/T1/test.result"),
@@ -186,6 +218,6 @@ def test_the_page_shows_rules_that_can_be_used():
             each["url"] = URL
     rules = [OutgoingRule.model_validate(each) for each in shown]
     assert [one.name for one in rules] == ["andon", "line-board", "on-call"]
-    assert rules[0].wants(result("fail"))
-    assert not rules[0].wants(result("pass"))
+    assert rules[0].wants(result("failed"))
+    assert not rules[0].wants(result("passed"))
     assert not check_loops(rules, ["factory/+/+/result"])
