@@ -47,8 +47,8 @@ _READY_ONES: Final = """
 """
 _NEXT_DUE: Final = "SELECT min(due) FROM deliveries WHERE due IS NOT NULL"
 _CHOSEN: Final = """
-    SELECT seq, handler, key, event, message, coalesce(transport, ''), coalesce(parts, 1) = 1, first_seen,
-        document, tries, attempts
+    SELECT seq, handler, key, event, events.id, message, coalesce(transport, ''), coalesce(parts, 1) = 1,
+        first_seen, document, tries, attempts
     FROM deliveries JOIN events ON pk = event LEFT JOIN messages ON messages.id = message
     WHERE seq IN ({rows})
 """
@@ -315,7 +315,7 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
             rows.append((seq, *said, now))
             settled.append((held, said[0]))
         if isinstance(verdict, Completed | Bury):
-            events[held.event] = delivery.event.id
+            events[held.event] = untext(held.name)
             if not held.is_alone:
                 unsure.add(held.event)
         elif isinstance(verdict, Park):
@@ -353,7 +353,7 @@ def settle_done(lanes: Lanes, verdicts: Sequence[Verdict]) -> tuple[list[int], l
             return None
         flying.drop(held)
         done.append(held.seq)
-        closed.append(delivery.event.id)
+        closed.append(untext(held.name))
         numbers[held.handler, held.transport] += 1
     for (handler, transport), number in numbers.items():
         lanes.move(handler, PENDING, DONE, number)

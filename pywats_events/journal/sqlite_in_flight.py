@@ -9,11 +9,40 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from pywats_events.event import Event
 from pywats_events.journal.records import Delivery
 from pywats_events.journal.sqlite_fresh import FreshOnes
 from pywats_events.journal.stored_values import Text, event_of, moment, untext
+
+#: Brackets of a document that is nested less deep than any reader can go.
+_SHALLOW: Final = 256
+
+
+class Unread(Delivery):
+    """A delivery whose event is made when it is first asked for: of the document, as it was committed.
+
+    Many are only settled, extended or given back, and making the event takes longer than that.
+    """
+
+    __slots__ = ("_document",)
+
+    def __init__(self, held: Held, document: bytes) -> None:
+        self.id = str(held.seq)
+        self.handler = untext(held.handler)
+        self.attempts = held.tries
+        self.first_seen = moment(held.first_seen)
+        self.claim = held.claim
+        self._document = document
+
+    def __getattr__(self, name: str) -> Event:
+        # asked for what is missing only, which the event is until now
+        if name != "event":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.event = Event.from_json(self._document)
+        del self._document
+        return self.event
 
 
 @dataclass(slots=True)
@@ -21,15 +50,18 @@ class Held:
     """A delivery that is in flight, with what its verdict needs.
 
     Attributes:
+        name: id of its event.
         until: end of the lease.
         is_alone: its message brought nothing else, so its fate is the message's.
         document: its event as it is stored, or read already, until the claim is given away.
+        is_fresh: this process has written it just now, so that it can be read.
     """
 
     seq: int
     handler: Text
     key: Text | None
     event: int
+    name: Text
     message: int | None
     transport: Text
     is_alone: bool
@@ -39,6 +71,7 @@ class Held:
     attempts: str | None = None
     claim: int = 0
     until: int = 0
+    is_fresh: bool = False
 
     @property
     def size(self) -> int:
@@ -48,11 +81,17 @@ class Held:
     def delivery(self) -> Delivery | None:
         """Give what a worker gets; None when its event can't be read any more."""
         stored, self.document = self.document, None
+        if self.is_fresh and isinstance(stored, bytes) and _is_shallow(stored):
+            return Unread(self, stored)
         event = stored if isinstance(stored, Event) else event_of(stored)
         if event is None:
             return None
         first_seen = moment(self.first_seen)
         return Delivery(str(self.seq), event, untext(self.handler), self.tries, first_seen, self.claim)
+
+
+def _is_shallow(document: bytes) -> bool:
+    return document.count(b"[") + document.count(b"{") < _SHALLOW
 
 
 class InFlight:

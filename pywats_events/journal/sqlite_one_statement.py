@@ -146,7 +146,19 @@ class OneStatement:
                 values += row
                 handler, key = row[0], row[1]
                 self._due[handler] += 1
-                held = Held(seq, handler, key, pk, message, one.transport, parts == 1, now, stored)
+                held = Held(
+                    seq,
+                    handler,
+                    key,
+                    pk,
+                    name,
+                    message,
+                    one.transport,
+                    parts == 1,
+                    now,
+                    stored,
+                    is_fresh=True,
+                )
                 fresh.note(held)
                 kind = _DELIVERY
             if not rows:

@@ -64,6 +64,8 @@ _FACTS: Final = """
 #: What the sums need of a receipt: transport, new events, those that somebody wants, unreadable parts,
 #: repeats.
 Shape: TypeAlias = tuple[Text, int, int, int, int]
+#: What is stored of an event, or of a part that nobody could read: id, document and time.
+Stored: TypeAlias = tuple[Text, bytes | None, int]
 
 
 class Numbers:
@@ -99,7 +101,7 @@ class Prepared:
     """A receipt with what is stored of it, as far as that can be said without the file.
 
     Attributes:
-        ids: of its events and then of its unreadable parts: id, document and time.
+        ids: of its events and then of its unreadable parts.
         deliveries: of each event, the values of its deliveries that ``_DELIVERIES`` ends with.
         answer: to be given when everything in it is new.
         shape: what the sums need of it then.
@@ -108,7 +110,7 @@ class Prepared:
     receipt: Receipt
     now: int
     transport: Text
-    ids: list[tuple[Text, bytes | None, int]]
+    ids: list[Stored]
     deliveries: list[list[Row]]
     answer: Appended
     shape: Shape
@@ -126,7 +128,7 @@ def prepare(receipt: Receipt) -> Prepared:
         now, transport = stamp(datetime.now(UTC)), text("")
     else:
         now, transport = stamp(raw.received_at), text(raw.transport)
-    ids: list[tuple[Text, bytes | None, int]] = []
+    ids: list[Stored] = []
     deliveries: list[list[Row]] = []
     new: list[str] = []
     wanted: list[str] = []
@@ -194,7 +196,7 @@ class Writing:
         self._unreadable: list[Row] = []
         self._taken: set[Row] = set()  # lanes that have a delivery among these
 
-    def know(self, wanted: Sequence[tuple[Text, bytes | None, int]]) -> list[int | None]:
+    def know(self, wanted: Sequence[Stored]) -> list[int | None]:
         """Note ids of events, each with its document and time.
 
         Returns:
@@ -230,12 +232,15 @@ class Writing:
         return seq
 
     def fresh(
-        self, one: Prepared, pk: int, message: int | None, row: Row, stored: bytes | None, *, is_alone: bool
+        self, one: Prepared, pk: int, message: int | None, row: Row, stored: Stored, *, is_alone: bool
     ) -> None:
         """Note a delivery of a new event, which may be claimed next."""
         seq = self.delivery(pk, message, one.now, row)
-        if stored is not None:
-            held = Held(seq, row[0], row[1], pk, message, one.transport, is_alone, one.now, stored)
+        name, document, now = stored
+        if document is not None:
+            held = Held(
+                seq, row[0], row[1], pk, name, message, one.transport, is_alone, now, document, is_fresh=True
+            )
             self.lanes.in_flight.fresh.note(held)
 
     def unreadable(self, pk: int, message: int | None, part: Unreadable, now: int) -> None:
@@ -304,12 +309,12 @@ def append(lanes: Lanes, numbers: Numbers, receipts: Sequence[Prepared]) -> list
 def _note(writing: Writing, one: Prepared, known: Iterator[int | None]) -> tuple[Appended, Shape]:
     """Note the rows of one receipt; in the answer those are open that are new and due to somebody."""
     receipt = one.receipt
-    fresh: list[tuple[int, str, bytes | None, list[Row]]] = []
+    fresh: list[tuple[int, str, Stored, list[Row]]] = []
     parts: list[tuple[int, Unreadable]] = []
     repeats: list[str] = []
     due = 0
     # each part of zip is as long as the events, but for the ids, which go on with the parts
-    for routed, (_id, stored, _now), rows in zip(receipt.events, one.ids, one.deliveries, strict=False):
+    for routed, stored, rows in zip(receipt.events, one.ids, one.deliveries, strict=False):
         pk = next(known)
         if pk is None:
             repeats.append(routed.event.id)

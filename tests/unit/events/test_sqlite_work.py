@@ -14,6 +14,7 @@ import pytest
 from pywats_events import Event
 from pywats_events.journal import (
     Completed,
+    Delivery,
     DeliveryState,
     Fact,
     Hold,
@@ -321,12 +322,49 @@ async def test_what_is_claimed_is_nobody_elses(path):
         assert (await claim_one(journal)).event.to_json() == written
 
 
+async def test_the_event_of_a_claim_is_made_when_it_is_asked_for(path):
+    """A claim that is only given back or settled costs no reading; one that is looked at is read once."""
+    async with opened(path) as journal:
+        await journal.append([one("a")])
+        first = await claim_one(journal)
+        assert not _has_event(first)
+        await settle(journal, Release(first))
+        again = await claim_one(journal)
+        assert again.event.id == "a"
+        assert again.event is again.event
+        assert _has_event(again)
+        with pytest.raises(AttributeError, match="evnt"):
+            _ = again.evnt
+
+
+async def test_an_event_that_is_nested_deep_is_read_by_the_claim(path):
+    """Reading it may fail: a claim says that, and not the handler."""
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    async with opened(path) as journal:
+        await journal.append([receipt(result_of("A", "a", deep=deep))])
+        claimed = await claim_one(journal)
+        assert _has_event(claimed)
+        assert claimed.event.payload["deep"] == deep
+
+
+def _has_event(delivery):
+    try:
+        Delivery.event.__get__(delivery)
+    except AttributeError:
+        return False
+    return True
+
+
 def test_what_is_kept_for_the_next_claim_has_an_end():
     """Of what was just written as much is kept as is good for speed; large events are fewer."""
     small, large = FreshOnes(), FreshOnes()
     for seq in range(5000):
         for fresh, document in ((small, b"{}"), (large, bytes(1024 * 1024))):
-            fresh.note(Held(seq, "h", "k", seq, None, "", is_alone=True, first_seen=0, document=document))
+            fresh.note(
+                Held(seq, "h", "k", seq, "id", None, "", is_alone=True, first_seen=0, document=document)
+            )
 
     assert [small.take(seq) is not None for seq in (0, 3000, 4999)] == [False, False, True]
     assert sum(large.take(seq) is not None for seq in range(5000)) == 8
