@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from brokers.mosquitto import Mosquitto
 from mqtt_steps import settings
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
+from sparkplug_machine import Machine
 
 from pywats_events import AsyncEventBus, BaseHandler, Event, EventType
 from pywats_events.journal import Query
 from pywats_events.journal.memory import MemoryJournal
 from pywats_events.sparkplug import SparkplugHost, SparkplugSettings, SparkplugTransport
 from pywats_events.transports.mqtt import MQTTTransport
-from samples.sparkplug import EdgeNode
 
 pytestmark = pytest.mark.broker
 
@@ -33,53 +28,6 @@ RULES = {
         {"name": "Status/State", "becomes": "state", "values": {"1": 1100, "3": 5100}},
     ],
 }
-
-
-class Machine:
-    """The sample's node with a connection: it leaves its death with the broker, and is born when asked.
-
-    Its methods block.
-    """
-
-    def __init__(self, broker: Mosquitto, group: str) -> None:
-        self.node = EdgeNode(group=group)
-        self.asked = 0
-        self._ready = threading.Event()
-        client = self._client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
-        topic, body = self.node.death()
-        client.will_set(topic, body, qos=1)
-        client.on_connect = lambda *_: client.subscribe(self.node.commands)
-        client.on_subscribe = lambda *_: self._ready.set()
-        client.on_message = lambda *_: self._be_born_again()
-        client.connect(broker.host, broker.port)
-        client.loop_start()
-        assert self._ready.wait(30)
-
-    def be_born(self) -> None:
-        """Publish its births."""
-        self._publish(*self.node.births())
-
-    def tell(self, **changed: Any) -> None:
-        """Publish data."""
-        self._publish(self.node.tell(**changed))
-
-    def die(self) -> None:
-        """End without a word, as a power cut would."""
-        connection = self._client.socket()
-        if connection is not None:
-            connection.shutdown(socket.SHUT_RDWR)
-        self._client.loop_stop()
-
-    def _be_born_again(self) -> None:
-        self.asked += 1
-        for topic, body in self.node.births():
-            self._client.publish(topic, body)
-
-    def _publish(self, *messages: tuple[str, bytes]) -> None:
-        for topic, body in messages:
-            self._client.publish(topic, body)
-        # its QoS is 0, and nobody says when the broker has it; what comes after it is acknowledged
-        self._client.publish("done", qos=1).wait_for_publish(30)
 
 
 class Notes(BaseHandler):
