@@ -109,6 +109,11 @@ class Mosquitto:
         """End it as a power cut would, and wait for it."""
         self._end_with(signal.SIGKILL)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Stop it for a while (SIGSTOP), or let it go on (SIGCONT)."""
+        assert self._server is not None
+        self._server.send_signal(number)
+
     def restart(self) -> None:
         """Stop, if running, and start with the same data on the same ports."""
         self.stop()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 from brokers.ports import free_ports
 from brokers.recorder import Recorder
 from mqtt_steps import running
@@ -77,6 +78,10 @@ async def stay(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
             [b"\x20\x03\x00\x86\x00"],
             "refuses a client without a user (Bad user name or password): check user",
         ),
+        (
+            [b"\x20\x03\x00\x87\x00"],
+            '(Not authorized): check username and password, and that it may connect as "bridge-7"',
+        ),
         ([b"\x20\x03\x00\x84\x00"], 'does not speak MQTT 5: set protocol = "3.1.1"'),
         ([b"\x20\x02\x00\x01"], 'does not speak MQTT 5: set protocol = "3.1.1"'),
         ([b"\x20\x03\x00\x85\x00"], 'does not let "bridge-7" in'),
@@ -117,6 +122,60 @@ async def test_nobody_there():
         intake = Recorder()
         async with running(silent.model_copy(update={"connect_timeout": 0.2}), intake):
             assert "does not answer within 0.2 s" in await intake.until_disconnected()
+
+
+async def test_silence_after_the_login():
+    """A broker that lets us in and says nothing more is not waited for without end."""
+    async with peer(CONNACK, then=stay) as silent:
+        intake = Recorder()
+        async with running(silent.model_copy(update={"connect_timeout": 0.2}), intake) as transport:
+            assert "does not answer within 0.2 s" in await intake.until_disconnected()
+            assert not transport.connected
+
+
+@pytest.mark.parametrize(("version", "refusal"), [("5", b"\x87"), ("3.1.1", b"\x80")])
+async def test_one_of_several_subscriptions_refused(version: str, refusal: bytes):
+    """The others are read, and which one is refused is said."""
+    connack, empty = (CONNACK, b"\x00") if version == "5" else (b"\x20\x02\x00\x00", b"")
+    body = b"\x00\x01" + empty + b"\x01" + refusal
+    async with peer(connack, b"\x90" + bytes((len(body),)) + body, then=stay) as settings:
+        both = MQTTConfig.model_validate(
+            {
+                **settings.model_dump(exclude_unset=True),
+                "protocol": version,
+                "subscriptions": [{"topic": topic, "format": "events"} for topic in ("open/1", "shut/1")],
+            }
+        )
+        intake = Recorder()
+        with structlog.testing.capture_logs() as logged:
+            async with running(both, intake):
+                await intake.until_connected()
+    (said,) = [line["event"] for line in logged if "refuses a subscription" in line["event"]]
+    assert '"shut/1" (' in said
+    assert "open/1" not in said
+
+
+async def test_no_more_is_published_at_a_time_than_the_broker_takes():
+    """A broker that takes one unacknowledged message gets one: a second would end the connection."""
+    heard: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(10_000):
+            heard.append(data)
+            for at in (
+                place for place in range(len(data)) if data[place : place + 7] == b"\x32\x0a\x00\x03a/b"
+            ):
+                writer.write(b"\x40\x02" + data[at + 7 : at + 9])
+
+    receive_maximum_1 = b"\x20\x06\x00\x00\x03\x21\x00\x01"
+    async with peer(receive_maximum_1, SUBACK, then=take) as settings:
+        intake = Recorder()
+        async with running(settings, intake) as transport:
+            await intake.until_connected()
+            await asyncio.gather(
+                *(transport.publish("a/b", b"%02d" % n, qos=1, retain=False) for n in range(5))
+            )
+    assert [data[-2:] for data in heard[:5]] == [b"%02d" % n for n in range(5)]
 
 
 async def test_oversized_message_is_passed_over():

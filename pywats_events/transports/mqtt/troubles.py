@@ -176,7 +176,10 @@ def _refusal(code: int, error: BaseException, config: MQTTBroker) -> str:
     broker = config.broker
     if code in (_BAD_LOGIN, _NOT_AUTHORISED):
         who = f'user "{config.username}"' if config.username else "a client without a user"
-        return f"{broker} refuses {who} ({error}): check username and password"
+        what = "check username and password"
+        if code == _NOT_AUTHORISED:  # brokers say so of a wrong password, too
+            what += f', and that it may connect as "{config.client_id}"'
+        return f"{broker} refuses {who} ({error}): {what}"
     if code == UNSUPPORTED_VERSION:
         other = '"3.1.1"' if config.protocol == "5" else '"5"'
         return f"{broker} does not speak MQTT {config.protocol}: set protocol = {other}"
