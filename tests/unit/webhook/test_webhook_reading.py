@@ -48,10 +48,25 @@ def test_values_that_mean_nothing(text):
 
 def test_data_can_not_pass_for_attributes():
     """What stands in the body never becomes an attribute."""
-    (event,) = read(b'{"id": "2", "type": "unit.arrived"}', ATTRIBUTES)
+    (event,) = read(b'{"id": "2", "type": "unit.arrived", "unit_id": "1", "result": "pass"}', ATTRIBUTES)
     assert (event.id, event.event_type.value, event.payload["id"]) == ("/x#1", "test.result", "2")
     (broken,) = read(b'{}, "id": "2"', ATTRIBUTES)
     assert isinstance(broken, Unreadable)
+
+
+def test_data_that_are_not_those_of_their_type():
+    """Whoever sends them hears which field is wrong; types that are not ours may hold anything."""
+    for body, words in (
+        (b"{}", "test.result /x#1: data.unit_id: Field required"),
+        (b'{"unit_id": 7}', "test.result /x#1: data.unit_id: Input should be a valid string"),
+        (b'{"unit_id": "SN-1", "tests": [{}, {"name": 1}]}', "test.result /x#1: data.tests.1.name"),
+    ):
+        (broken,) = read(body, ATTRIBUTES)
+        assert isinstance(broken, Unreadable)
+        assert broken.reason.startswith(words)
+    for kind in ("com.acme.anything", "custom"):
+        (event,) = read(b'{"unit_id": 7}', ATTRIBUTES | {"ce-type": kind})
+        assert isinstance(event, Event)
 
 
 def test_what_the_journal_kept_is_read_again():
