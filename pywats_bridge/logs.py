@@ -45,6 +45,6 @@ def set_up(level: str = "info", *, stream: TextIO | None = None, colors: bool | 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    # the transport says in one line what these say in twenty
-    for name in ("aio_pika", "aiormq"):
+    # the transport, or the journal, says in one line what these say in twenty
+    for name in ("aio_pika", "aiormq", "psycopg.pool"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

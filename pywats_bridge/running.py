@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -12,9 +13,12 @@ from pywats_bridge import __version__
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.requests import answering
 from pywats_bridge.settings import BridgeSettings
-from pywats_events.journal import DeliveryState
+from pywats_events.journal import DeliveryState, JournalError
 
 log = structlog.get_logger(__name__)
+
+#: Seconds that the end gives to counting what stays in the journal.
+_COUNT_WITHIN: Final = 1.0
 
 
 async def run(settings: BridgeSettings) -> None:
@@ -66,7 +70,13 @@ async def _resumed(bridge: Bridge, settings: BridgeSettings) -> dict[str, str | 
 
 
 async def _say_what_is_left(bridge: Bridge) -> None:
-    left = (await bridge.journal.stats()).open
+    try:
+        async with asyncio.timeout(_COUNT_WITHIN):
+            left = (await bridge.journal.stats()).open
+    except (JournalError, TimeoutError) as error:
+        why = str(error) or f"it does not answer within {_COUNT_WITHIN:g} s"
+        log.warning("what is left in the journal can't be counted; it stays there", error=why)
+        return
     if left:
         where = "journal" if bridge.journal.durable else "broker"
         log.info("undelivered events that are not finished now stay safe", events=left, where=where)

@@ -143,11 +143,13 @@ class Dispatcher:
         over = {ended.delivery.id for ended in self._ended}
         self._ended += [Settled(one, Release(one), None) for one in self._held.values() if one.id not in over]
         try:
-            await self._settle()
-            await self._destinations.save()
-        except JournalError as error:
-            count = len(self._ended)
-            log.error("journal can't be written; outcomes are lost", outcomes=count, error=str(error))  # noqa: TRY400  # the text says it
+            async with asyncio.timeout(LAST_WORDS):
+                await self._settle()
+                await self._destinations.save()
+        except (JournalError, TimeoutError) as error:
+            why = str(error) or f"it does not answer within {LAST_WORDS:g} s"
+            text = "journal can't be written; what these deliveries came to is lost, and they are tried again"
+            log.error(text, outcomes=len(self._ended), error=why)  # noqa: TRY400  # the text says it
 
     # --- claiming ----------------------------------------------------------------------------------------
 

@@ -62,17 +62,20 @@ class Listener:
         return connection
 
     async def _run(self) -> None:
+        is_told = False  # one line for an outage: it is tried again each second
         while True:
             try:
                 if self._connection is None:
                     self._connection = await self._listening()
+                    log.info("journal's notices are heard again")
+                    is_told = False
                     self._heard(None)
                 async for notice in self._connection.notifies():
                     self._heard(notice.pid)
-            except psycopg.Error as error:
-                log.warning("journal's notices are lost; looking now and then", error=str(error).strip())
-            except JournalError as error:
-                log.warning("journal's notices can't be heard; looking now and then", error=str(error))
+            except (psycopg.Error, JournalError) as error:
+                say = log.debug if is_told else log.warning
+                say("journal's notices are lost; looking now and then", error=str(error).strip())
+                is_told = True
             await self._disconnect()
             await asyncio.sleep(_PAUSE)
 

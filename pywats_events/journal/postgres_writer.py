@@ -23,6 +23,10 @@ Row: TypeAlias = tuple[Any, ...]
 #: Most callers that share one statement, and bytes that it sends for several of them.
 GROUP: Final = 256
 GROUP_BYTES: Final = 16_000_000
+#: Seconds that the end gives to what was asked for before it: a server that hangs answers nothing, for ever.
+LAST_WORDS: Final = 5.0
+#: Seconds after which a task that was cancelled and goes on is cancelled again.
+CANCEL_AGAIN: Final = 1.0
 #: Commits between two foldings of the sums.
 FOLD_EVERY: Final = 500
 
@@ -94,11 +98,14 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="journal writer")
 
     async def stop(self) -> None:
-        """Take no more, finish what is asked for already, and disconnect."""
+        """Take no more, finish what is asked for already if the server answers, and disconnect."""
         self._stopping = True
         self._something.set()
         if self._task is not None:
-            await asyncio.wait([self._task])
+            _, hanging = await asyncio.wait([self._task], timeout=LAST_WORDS)
+            while hanging:  # the library may take the first cancellation for a wish to cancel the statement
+                self._task.cancel()
+                _, hanging = await asyncio.wait([self._task], timeout=CANCEL_AGAIN)
         await self._disconnect()
 
     async def ask(self, question: Question[R, A], request: R, *, undo: Callable[[A], Any] | None = None) -> A:
@@ -148,11 +155,16 @@ class Writer:
                 await self._something.wait()
                 continue
             jobs, self._jobs = [job for job in self._jobs if not job.is_abandoned], []
-            for group in _groups(jobs):
-                await self._answer(group)
-            for job in jobs:
-                if job.work is not None:
-                    await self._do(job, job.work)
+            try:
+                for group in _groups(jobs):
+                    await self._answer(group)
+                for job in jobs:
+                    if job.work is not None:
+                        await self._do(job, job.work)
+            except asyncio.CancelledError:
+                said = f"journal {self._server.where}: it was closed before the server answered"
+                _refuse([*jobs, *self._jobs], JournalError(said))
+                raise
 
     async def _answer(self, jobs: Sequence[_Job]) -> None:
         try:

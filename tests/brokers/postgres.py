@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -143,6 +144,19 @@ class PostgreSQL:
                     signal.pidfd_send_signal(process, signal.SIGKILL)
             for process in others:
                 _wait_for_end(process)
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let none of its processes do anything, as on a host that lost its disk; sockets stay open."""
+        assert self._server is not None
+        processes = [self._server.pid, *_children(self._server.pid)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def restart(self) -> None:
         """Stop, if running, and start with the same data on the same port."""

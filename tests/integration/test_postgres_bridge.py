@@ -109,6 +109,46 @@ async def test_check_looks_at_the_database_and_changes_nothing(postgres: Postgre
     assert "s3cret" not in away.said
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_a_bridge_ends_while_its_database_is_away(
+    own_broker: RabbitMQ,
+    own_postgres: PostgreSQL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    signals: int,
+) -> None:
+    """It ends in order, however often it is told, and the next one has what was not written down as done."""
+    monkeypatch.setenv("PYWATS_BRIDGE_DELIVERY__LEASE", "2")
+    await asyncio.to_thread(log_in, own_broker)
+    url = await asyncio.to_thread(own_postgres.fresh)
+    name, units = f"away-{signals}", [f"SN-{n}" for n in range(5)]
+    async with LocalWATS(tmp_path / "wats.sqlite", token=TOKEN) as wats:
+        config = configuration(tmp_path, wats=wats.url, port=own_broker.port, unique=name, stop_timeout=1)
+        with config.open("a", encoding="utf-8") as file:
+            file.write(f'\n[journal]\nkind = "postgres"\nurl = "{url}"\n')
+        wats.knobs.latency = 600
+        async with BridgeProcess.started(config) as bridge, Machine(own_broker.url) as machine:
+            await bridge.logged("transport can receive")
+            await machine.publish(f"cfx-{name}", *map(units_tested, units))
+            for _ in units:
+                await bridge.logged("part number found")
+            await machine.until_depth(f"bridge-{name}", lambda depth: depth == 0)
+            await asyncio.to_thread(own_postgres.kill)
+            for _ in range(signals):
+                bridge.signal()
+            assert await bridge.ended() in (0, 130)  # two signals at once may count as one
+        assert "are tried again" in "".join(bridge.lines)
+
+        await asyncio.to_thread(own_postgres.start)
+        wats.knobs.latency = 0
+        wats.knobs.close()
+        async with BridgeProcess.started(config) as bridge:
+            for _ in units:
+                await bridge.logged("report sent")
+            bridge.signal()
+            assert await bridge.ended() == 0
+
+
 # --- the configuration --------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from brokers.postgres import PostgreSQL
 
 from pywats_events import Event, EventType
@@ -214,6 +216,55 @@ async def test_a_server_that_goes_and_comes_back_costs_nothing(own_postgres: Pos
         closed = [event_id for worker in team for event_id in worker.closed]
         assert len(closed) == len(set(closed))
         await journal.close()
+
+
+async def test_a_server_that_hangs_keeps_no_journal_from_closing(own_postgres: PostgreSQL) -> None:
+    """Who waits for an answer that does not come is told so when the journal is closed, and it does close."""
+    url = await asyncio.to_thread(own_postgres.fresh)
+    journal = PostgresJournal(url)
+    await journal.open()
+    with own_postgres.hanging():
+        writing = asyncio.create_task(journal.remember([]))
+        await asyncio.sleep(0)  # it has asked
+        async with asyncio.timeout(PATIENCE):
+            await journal.close()
+            with pytest.raises(JournalError, match="was closed before the server answered"):
+                await writing
+    await journal.open()
+    await append_all(journal, range(1))
+    assert (await journal.stats()).events == 1
+    await journal.close()
+
+
+async def test_an_outage_is_told_once_by_who_listens(own_postgres: PostgreSQL) -> None:
+    """A server that is away fills no log with what is tried each second; that it is back is told too."""
+    url = await asyncio.to_thread(own_postgres.fresh)
+    journal = PostgresJournal(url)
+    told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    def note(_: Any, level: str, line: Any) -> Any:
+        told.put_nowait((level, line["event"]))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[note])
+    try:
+        await journal.open()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.to_thread(own_postgres.stop)
+            lost = "journal's notices are lost; looking now and then"
+            assert [await told.get() for _ in range(3)] == [
+                ("warning", lost),
+                ("debug", lost),
+                ("debug", lost),
+            ]
+            await asyncio.to_thread(own_postgres.start)
+            while (line := await told.get()) == ("debug", lost):
+                pass
+            assert line == ("info", "journal's notices are heard again")
+        await journal.close()
+    finally:
+        structlog.configure(**before)
 
 
 async def test_notices_are_heard_again_after_a_restart(own_postgres: PostgreSQL) -> None:
