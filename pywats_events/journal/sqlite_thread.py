@@ -19,6 +19,8 @@ from pywats_events.journal.sqlite_errors import explain
 
 #: So many commits go the long way after a shortcut that failed: repeats seldom come alone.
 _PAUSE: Final = 16
+#: Most seconds that a commit waits for those who have just been answered.
+_PATIENCE: Final = 0.02
 
 B = TypeVar("B")
 T = TypeVar("T")
@@ -75,6 +77,13 @@ class _Job:
         return self.answer is not None and self.answer.cancelled()
 
 
+class _Heard:
+    """Stands among the jobs behind what those ask who have just been answered."""
+
+
+_HEARD: Final = _Heard()
+
+
 @dataclass(slots=True)
 class _Outcome:
     job: _Job
@@ -120,7 +129,7 @@ class DatabaseThread:
         self._path = path
         self._memory = memory
         self._most = most
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | _Heard | None] = SimpleQueue()
         self._stopping = False
         self._opened: Future[None] = Future()
         self._ended: Future[None] = Future()
@@ -211,6 +220,11 @@ class DatabaseThread:
         if is_changed:
             self._changed()
 
+    def _deliver_and_hear(self, outcomes: Sequence[_Outcome]) -> None:
+        self._deliver(outcomes)
+        # behind those whom the answers have woken
+        asyncio.get_running_loop().call_soon(self._jobs.put, _HEARD)
+
     def _take_back(self, job: _Job, result: Any) -> None:
         if job.undo is not None and not self._stopping:
             self._jobs.put(_Job(job.undo(result), job.loop, changes=True))
@@ -236,29 +250,42 @@ class DatabaseThread:
         error = JournalError(f"journal {self._path}: it is closed; open it first")
         while not self._jobs.empty():
             job = self._jobs.get_nowait()
-            if job is not None:
+            if isinstance(job, _Job):
                 self._tell([_Outcome(job, error=error)])
 
     def _work_once(self, connection: sqlite3.Connection) -> bool:
         jobs = self._next_jobs()
-        todo = [job for job in jobs if job is not None and not job.is_abandoned]
-        todo = [job for job in todo if not self._is_done_at_a_glance(connection, job)]
+        todo = self._without_glances(connection, jobs)
+        if 0 < len(todo) < len(self._untold) and jobs[-1] is not None:
+            # Whoever has an answer often asks for something again: let few wait for many, to share a commit.
+            self._tell_all(hear=True)
+            jobs = self._gather([], lambda: self._jobs.get(timeout=_PATIENCE))
+            todo += self._without_glances(connection, jobs)
         if todo:
             outcomes = self._take_shortcut(connection, todo) or self._go_the_long_way(connection, todo)
             self._untold += outcomes
-        return jobs[-1] is not None
+        return not jobs or jobs[-1] is not None
 
     def _next_jobs(self) -> list[_Job | None]:
         """Wait for jobs; give all that are there, to share a commit."""
         if self._jobs.empty():
             self._tell_all()
-        jobs = [self._jobs.get()]
-        try:
-            while jobs[-1] is not None and len(jobs) < self._most:
-                jobs.append(self._jobs.get_nowait())
-        except Empty:
-            pass
+        first = self._jobs.get()
+        return self._gather([] if isinstance(first, _Heard) else [first], self._jobs.get_nowait)
+
+    def _gather(self, jobs: list[_Job | None], get: Callable[[], _Job | _Heard | None]) -> list[_Job | None]:
+        with suppress(Empty):
+            while len(jobs) < self._most and (not jobs or jobs[-1] is not None):
+                job = get()
+                if isinstance(job, _Heard):
+                    break
+                jobs.append(job)
         return jobs
+
+    def _without_glances(self, connection: sqlite3.Connection, jobs: Sequence[_Job | None]) -> list[_Job]:
+        """Do what needs no transaction; give the rest."""
+        todo = [job for job in jobs if job is not None and not job.is_abandoned]
+        return [job for job in todo if not self._is_done_at_a_glance(connection, job)]
 
     def _is_done_at_a_glance(self, connection: sqlite3.Connection, job: _Job) -> bool:
         """Try to do a job without a transaction; if it takes one, it is one of its own."""
@@ -303,22 +330,24 @@ class DatabaseThread:
         self.commits += 1
         return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
 
-    def _tell_all(self) -> None:
-        """Give the answers that are there.
+    def _tell_all(self, *, hear: bool = False) -> None:
+        """Give the answers that are there; if wanted, note when all have heard them.
 
         As late as that, because whoever hears them takes the interpreter's lock: SQLite is to work then.
         """
         untold, self._untold = self._untold, []
         if untold:
-            self._tell(untold)
+            self._tell(untold, self._deliver_and_hear if hear else self._deliver)
 
-    def _tell(self, outcomes: Sequence[_Outcome]) -> None:
+    def _tell(
+        self, outcomes: Sequence[_Outcome], deliver: Callable[[Sequence[_Outcome]], None] | None = None
+    ) -> None:
         by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
         for outcome in outcomes:
             by_loop[outcome.job.loop].append(outcome)
         for loop, its_own in by_loop.items():
             try:
-                loop.call_soon_threadsafe(self._deliver, its_own)
+                loop.call_soon_threadsafe(deliver or self._deliver, its_own)
             except RuntimeError:  # that loop is closed, and its tasks are gone
                 for outcome in its_own:
                     if outcome.error is None:

@@ -24,6 +24,7 @@ from pywats_events.journal import (
     Release,
     RetryAt,
     Routed,
+    sqlite,
 )
 from pywats_events.journal import sqlite_claiming as claiming
 from pywats_events.journal.sqlite_fresh import FreshOnes
@@ -50,6 +51,25 @@ async def test_many_appends_share_a_commit(path):
 
         assert [answer.new for (answer,) in answers] == [(f"u{n}",) for n in range(200)]
         assert journal._writer.commits - before <= 20
+
+
+async def test_few_wait_for_the_many_who_have_just_been_answered(path, monkeypatch):
+    """Whoever has an answer often asks again at once: that goes into the commit of what waits already."""
+    monkeypatch.setattr(sqlite, "GROUP", 3)  # the fact is left for another commit than the first three events
+
+    async def append_two(journal, name):
+        await journal.append([one(f"{name}1")])
+        await journal.append([one(f"{name}2")])
+
+    async with opened(path) as journal:
+        async with held_up(journal):
+            before = journal._writer.commits
+            events = [asyncio.ensure_future(append_two(journal, name)) for name in "abc"]
+            fact = asyncio.ensure_future(journal.remember([Fact("recipe", {}, START)]))
+            await journal.search(Query())
+        await asyncio.gather(*events, fact)
+
+        assert journal._writer.commits - before == 3  # of what held it up, of three events, of the rest
 
 
 async def test_one_that_fails_does_not_take_the_others_along(path):
