@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final, cast
 from urllib.parse import quote
 from uuid import uuid4
@@ -33,6 +34,8 @@ _LONGEST_TOPIC: Final = 65_535
 #: Bytes of a packet beside topic and payload: its head and our properties.
 _PACKET_HEAD: Final = 128
 _MOST_PACKET: Final = 1024 * 1024
+#: Messages that are with the broker and not confirmed, unless it takes fewer.
+_MOST_AT_ONCE: Final = 20
 _LEAVING_SECONDS: Final = 2.0
 #: Reason codes of MQTT 5 (2.4) that refuse us, and those that refuse a message.
 _REFUSES_US: Final = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x9D})
@@ -242,6 +245,7 @@ class Link:
         self._largest: int | None = None
         self._let_in: asyncio.Future[None] = loop.create_future()
         self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         self._timer: asyncio.TimerHandle | None = None
         self.ended: asyncio.Future[Any] = loop.create_future()
 
@@ -275,17 +279,23 @@ class Link:
         if self._largest is not None and size > self._largest:
             reason = f"the message has {size:,} bytes, the broker takes packets of {self._largest:,}"
             raise PublishRefused(reason, 0x95)
+        async with self._room if rule.qos else nullcontext():
+            await self._published(topic, payload, rule)
+
+    async def _published(self, topic: str, payload: bytes, rule: OutgoingRule) -> None:
         sent = self._client.publish(topic, payload, rule.qos, rule.retain, self._properties(rule))
         if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerGone(f"nothing can be sent ({sent.rc.name})")
         self._write()
-        if rule.qos == 0:
-            return
-        taken = self._waiting[sent.mid] = self._loop.create_future()
+        if rule.qos:
+            await self._taken(sent.mid)
+
+    async def _taken(self, packet_id: int) -> None:
+        taken = self._waiting[packet_id] = self._loop.create_future()
         try:
             await self._unless_ended(taken)
         finally:
-            self._waiting.pop(sent.mid, None)
+            self._waiting.pop(packet_id, None)
 
     async def close(self) -> None:
         """Leave."""
@@ -321,6 +331,8 @@ class Link:
         self, _: Client, __: Any, ___: ConnectFlags, reason: ReasonCode, said: Properties | None
     ) -> None:
         self._largest = getattr(said, "MaximumPacketSize", None)
+        # the library does not ask
+        self._room = asyncio.Semaphore(min(_MOST_AT_ONCE, getattr(said, "ReceiveMaximum", _MOST_AT_ONCE)))
         if self._let_in.done():
             return
         if reason.is_failure:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -107,6 +108,23 @@ async def test_events_arrive_on_their_topics(mosquitto: Mosquitto, protocol: str
         assert messages[0].properties.ContentType == "application/cloudevents+json"
         (mark,) = messages[0].properties.UserProperty  # by which a bridge knows what went round
         assert mark[0] == "pywats-bridge-sent-by"
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+async def test_a_broker_gets_no_more_at_once_than_it_takes(tmp_path: Path, qos: int) -> None:
+    """It cuts off who sends more; so a burst arrives whole, each event once, over one connection."""
+    server = Mosquitto(tmp_path, settings=["max_inflight_messages 2"])
+    await asyncio.to_thread(server.start)
+    try:
+        with await listening(server, "burst/#") as listener:
+            async with running(rule("burst/{key}", qos=qos), broker=at(server)) as bus:
+                await asyncio.gather(*(bus.publish(result(number)) for number in range(200)))
+                await settled(bus, {DeliveryState.DONE: 200})
+                messages = await received(listener, 200)
+        assert sorted(json.loads(each.payload)["data"]["number"] for each in messages) == list(range(200))
+        assert server.log().count(" as pywats-bridge-out-") == 1
+    finally:
+        await asyncio.to_thread(server.end)
 
 
 async def test_a_retained_event_is_there_for_who_comes_later(mosquitto: Mosquitto) -> None:
