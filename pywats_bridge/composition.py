@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -78,6 +79,7 @@ class Bridge:
         handler_timeout: seconds that a delivery may take, the wait for the client's own limit included.
         rate: how fast WATS may be asked. Default: as fast as it answers.
         outgoing: other systems that events go to; closed with the bridge.
+        keep_jobs: how long replay jobs that are over stay to be looked at. Default: until they are forgotten.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Bridge:
         handler_timeout: float = 120.0,
         rate: RateLimit | None = None,
         outgoing: Outgoing | None = None,
+        keep_jobs: timedelta | None = None,
     ) -> None:
         self.api = api
         self._outgoing = outgoing or Outgoing(())
@@ -112,6 +115,7 @@ class Bridge:
             high_water=high_water,
             rate_limits={DESTINATION: rate} if rate is not None else None,
             lease=delivery.lease,
+            keep_jobs=keep_jobs,
         )
         api.on_request(partial(self.bus.note_request, DESTINATION))
         self.bus.observe(facts_of)
@@ -253,6 +257,7 @@ def bridge_of(settings: BridgeSettings, *, journal: Journal | None = None) -> Br
         high_water=settings.journal.high_water,
         rate=rate_of(settings.wats),
         outgoing=outgoing_of(settings),
+        keep_jobs=timedelta(days=settings.journal.keep_done_days),
         # a call may wait a minute for its turn under the limit of requests per minute
         handler_timeout=settings.wats.timeout + 90.0,
     )

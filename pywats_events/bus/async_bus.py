@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 from uuid import uuid4
@@ -72,6 +73,8 @@ class AsyncEventBus:
         rate_limits: how fast destinations may be asked, by their names. Handlers share the rate of theirs.
         lease: seconds after which another bus on the same journal goes on with what this one had under way,
             if this one is no more. It is renewed while a try takes longer.
+        keep_jobs: how long replay jobs that are over stay listed, at least an hour. Default: until they
+            are forgotten (``ReplayJobs.forget``).
         clock: seconds since 1970, for rates and drains.
     """
 
@@ -86,6 +89,7 @@ class AsyncEventBus:
         high_water: int = 10_000,
         rate_limits: Mapping[str, RateLimit] | None = None,
         lease: float = LEASE,
+        keep_jobs: timedelta | None = None,
         clock: Callable[[], float] = forward.seconds,
     ) -> None:
         if concurrency < 1:
@@ -144,7 +148,12 @@ class AsyncEventBus:
         rereading = Rereading(self.journal, self._desk, self._transports)
         jobs = ReplayJobs(self.journal)
         self._replays = ReplayRunner(
-            jobs, self.journal, reread=rereading.read_again, revived=self._note_revived, clock=clock
+            jobs,
+            self.journal,
+            reread=rereading.read_again,
+            revived=self._note_revived,
+            keep=keep_jobs,
+            clock=clock,
         )
         jobs.nudge = self._replays.look
         self.dead_letters = DeadLetters(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -77,6 +77,7 @@ class ReplayJob:
         step: the step under way.
         owner: the bus that runs it; empty: none.
         alive: when that bus last said so.
+        ended: since when it is over.
     """
 
     id: str
@@ -95,6 +96,7 @@ class ReplayJob:
     step: Step | None = None
     owner: str = ""
     alive: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def next_size(self) -> int:
@@ -135,6 +137,7 @@ class ReplayJob:
                 "state": JobState(note["state"]),
                 "created": datetime.fromisoformat(note["created"]),
                 "alive": _time(note["alive"]),
+                "ended": _time(note.get("ended")),
             }
         )
 
@@ -290,6 +293,8 @@ class ReplayJobs:
 
     async def save(self, job: ReplayJob) -> None:
         """Write a job down."""
+        if job.state.is_over and job.ended is None:
+            job = replace(job, ended=datetime.now(UTC))
         await self.journal.put_note(NOTES + job.id, job.to_note())
         self._saved.set()
 
@@ -303,4 +308,14 @@ class ReplayJobs:
         job = await self.get(job_id)
         if not job.state.is_over:
             raise ValueError(f"replay job {job_id} is {job.state.value}; cancel it first")
+        await self._remove(job_id)
+
+    async def forget_old(self, jobs: Iterable[ReplayJob], *, ended_before: datetime) -> None:
+        """Remove the records of those jobs that are over since before a time."""
+        for job in jobs:
+            if job.state.is_over and (job.ended or job.created) < ended_before:
+                await self._remove(job.id)
+
+    async def _remove(self, job_id: str) -> None:
+        await self.journal.put_note(WISHES + job_id, None)  # one that came too late
         await self.journal.put_note(NOTES + job_id, None)

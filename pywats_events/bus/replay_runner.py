@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = 5.0
 #: A job whose bus has not been heard of for so long has none any more.
 GONE_AFTER: Final = timedelta(seconds=20)
+#: Who follows a job has so long at least to see how it ended.
+LEAST_KEPT: Final = timedelta(hours=1)
 
 
 class ReplayRunner:
@@ -38,6 +40,7 @@ class ReplayRunner:
         journal: the journal.
         reread: reads a message again and amends the journal.
         revived: is told of what was put through again.
+        keep: how long jobs that are over stay listed, at least an hour; None: until they are forgotten.
         clock: seconds, for the rates of jobs.
     """
 
@@ -48,12 +51,14 @@ class ReplayRunner:
         *,
         reread: Reread,
         revived: Revived,
+        keep: timedelta | None = None,
         clock: Callable[[], float] = forward.seconds,
     ) -> None:
         self._jobs = jobs
         self._journal = journal
         self._reread = reread
         self._revived = revived
+        self._keep_over = None if keep is None else max(LEAST_KEPT, keep)
         self._clock = clock
         self._name = uuid4().hex
         self._mine: dict[str, ReplayJob] = {}
@@ -103,7 +108,10 @@ class ReplayRunner:
     async def _round(self) -> None:
         """Bring each job as far as it comes without waiting."""
         self._awaited.clear()
-        for stored in await self._jobs.all():
+        jobs = await self._jobs.all()
+        if self._keep_over is not None:
+            await self._jobs.forget_old(jobs, ended_before=forward.now() - self._keep_over)
+        for stored in jobs:
             if stored.state.is_over or self._is_anothers(stored):
                 continue
             job = await self._obey(stored)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -42,8 +44,8 @@ def bridge(journal, quick, clock):
     """Give what makes running buses on one journal."""
 
     @asynccontextmanager
-    async def running(handler, transport=None):
-        bus = AsyncEventBus(journal=Shared(journal), retry_policy=quick, clock=clock)
+    async def running(handler, transport=None, **options):
+        bus = AsyncEventBus(journal=Shared(journal), retry_policy=quick, clock=clock, **options)
         bus.subscribe(handler)
         bus.register_transport(transport or MockTransport())
         await bus.start()
@@ -231,6 +233,38 @@ async def test_it_can_be_paused_and_cancelled(bridge):
             await jobs.resume(job.id)
         await jobs.forget(job.id)
         assert await jobs.all() == []
+
+
+async def test_jobs_that_are_over_are_let_go(bridge):
+    """What is over since longer than it is kept leaves the list; what somebody has to decide on stays."""
+    async with bridge(Recorder(name="h"), keep_jobs=timedelta(days=30)) as bus:
+        jobs = bus.dead_letters.jobs
+        for name, state in (
+            ("new", JobState.DONE),
+            ("old", JobState.DONE),
+            ("given-up", JobState.CANCELLED),
+            ("waits", JobState.STOPPED),
+            ("of-before", JobState.DONE),
+        ):
+            await jobs.save(replace(await jobs.start(Query(unit="nobody")), id=name, state=state))
+        for name in ("old", "given-up", "waits"):
+            job = await jobs.get(name)
+            await jobs.save(replace(job, ended=job.created - timedelta(days=31)))
+        note = (await jobs.get("of-before")).to_note()  # as earlier versions wrote it
+        del note["ended"]
+        await bus.journal.put_note("replay:of-before", note)
+        last = await ran(bus, await jobs.start(Query(unit="nobody")))
+        assert last.ended is not None
+        assert not {"old", "given-up"} & {job.id for job in await jobs.all()}
+        assert {"new", "waits", "of-before", last.id} <= {job.id for job in await jobs.all()}
+
+
+async def test_who_follows_a_job_sees_its_end(bridge):
+    """Where nothing that is done is kept, a job that has just ended still tells how."""
+    async with bridge(Recorder(name="h"), keep_jobs=timedelta(0)) as bus:
+        jobs = bus.dead_letters.jobs
+        first, second = [await ran(bus, await jobs.start(Query(unit="nobody"))) for _ in range(2)]
+        assert [job.id for job in await jobs.all()] == [first.id, second.id]
 
 
 async def test_a_rate_is_kept(bridge, clock):
