@@ -10,8 +10,9 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -84,6 +85,25 @@ somebody's attention |
         self._judge(status, headers, said)
         return {"status": status, "webhook_id": request.headers["webhook-id"]}
 
+    async def reach(self) -> None:
+        """Connect, and say nothing: a look whether the receiver is there.
+
+        Raises:
+            DestinationUnavailable: it is not, or its certificate is not trusted.
+        """
+        parts = urlsplit(self._url)
+        host, port = parts.hostname or "", parts.port or (443 if self._rule.is_tls else 80)
+        try:
+            async with asyncio.timeout(self._rule.timeout):
+                _, writer = await asyncio.open_connection(host, port, ssl=self._context)
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+        except TimeoutError:
+            raise self._away(f"{self._rule.host} is not there within {self._rule.timeout:g} s") from None
+        except OSError as error:
+            raise self._unreached(error) from error
+
     async def aclose(self) -> None:
         """Let the connections go."""
         client, self._client = self._client, None
@@ -149,7 +169,7 @@ somebody's attention |
             raise TransientError(reason, retry_after=retry_after)
         raise PermanentError(reason)
 
-    def _unreached(self, error: httpx.TransportError) -> DestinationUnavailable:
+    def _unreached(self, error: httpx.TransportError | OSError) -> DestinationUnavailable:
         for cause in _causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 why = f"the certificate of {self._rule.host} is not trusted: {cause.verify_message}"

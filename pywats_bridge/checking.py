@@ -23,6 +23,7 @@ from pywats_cfx.amqp.troubles import BrokerUnfit
 from pywats_cfx.amqp10 import ProtonMissing, require_proton
 from pywats_cfx.config import AMQPConfig
 from pywats_cfx.endpoint.config import EndpointConfig, place_of
+from pywats_events.errors import DestinationUnavailable
 from pywats_events.handler import handler_name, wanted_types
 from pywats_events.journal import JournalError
 from pywats_events.journal.memory import MemoryJournal
@@ -71,7 +72,9 @@ async def check(settings: BridgeSettings, *, base: Path = Path()) -> AsyncIterat
                 yield finding
     async for finding in _sources(settings):
         yield finding
-    for finding in (*_mappings(settings, base), *_outgoing(settings)):
+    for finding in _mappings(settings, base):
+        yield finding
+    async for finding in _outgoing(settings):
         yield finding
 
 
@@ -99,8 +102,8 @@ def _mappings(settings: BridgeSettings, base: Path) -> Iterator[Finding]:
         yield Finding(good=good, what=what, said=said)
 
 
-def _outgoing(settings: BridgeSettings) -> Iterator[Finding]:
-    """Say where events go besides WATS."""
+async def _outgoing(settings: BridgeSettings) -> AsyncIterator[Finding]:
+    """Say where events go besides WATS, and whether somebody is there; the broker is looked at by itself."""
     try:
         outgoing_of(settings)
     except ConfigurationError as error:
@@ -108,8 +111,18 @@ def _outgoing(settings: BridgeSettings) -> Iterator[Finding]:
             yield Finding(good=False, what="outgoing", said=mistake)
         return
     for rule in settings.outgoing:
-        types = ", ".join(kind.value for kind in rule.events)
-        yield Finding(good=True, what=f"outgoing {rule.name}", said=f"{types} to {rule.host}")
+        what, types = f"outgoing {rule.name}", ", ".join(kind.value for kind in rule.events)
+        try:
+            if rule.url is not None:
+                from handlers.outgoing_webhook import Webhook  # noqa: PLC0415  # it is not quick to load
+
+                await Webhook(rule).reach()
+        except DestinationUnavailable as error:
+            yield Finding(
+                good=False, what=what, said=str(error).removeprefix(f"{error.destination} is unavailable: ")
+            )
+        else:
+            yield Finding(good=True, what=what, said=f"{types} to {rule.host}")
 
 
 def _stations(rules: Rules) -> Finding:
@@ -267,6 +280,9 @@ async def _listener(config: EndpointConfig) -> Finding:
 
 async def _webhooks(config: WebhookConfig) -> Finding:
     place = Place.of(config.listen)
+    if not config.hooks:
+        said = "there are no hooks, so every call is refused: add [[webhook.hooks]] with name and auth"
+        return Finding(good=False, what=f"webhooks {config.listen}", said=said)
     hooks = ", ".join(f"{hook.name} ({hook.authentication})" for hook in config.hooks)
     return await _port(f"webhooks {config.listen}", place.host, place.port, f"hooks {hooks}")
 

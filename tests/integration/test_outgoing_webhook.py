@@ -21,6 +21,7 @@ from handlers.outgoing import Outgoing
 from handlers.outgoing_rules import OutgoingRule
 from pywats_api import AsyncWATS
 from pywats_api.server import LocalWATS
+from pywats_bridge.checking import check
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.settings import DeliverySettings, settings_of
 from pywats_events import AsyncEventBus, BaseHandler, Event, EventType, PermanentError
@@ -425,6 +426,46 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path):
             await settled(bus, {DeliveryState.DONE: 1})
     finally:
         await receiver.stop()
+
+
+async def test_check_looks_whether_the_receiver_is_there(receiver, tmp_path):
+    """It connects, and calls nobody; what keeps it from that is told without the secret in the address."""
+    own = Certificates.make(tmp_path / "certificates")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(own.server, own.key)
+    guarded = Receiver(context=context)
+    await guarded.start()
+    (free,) = free_ports(1)
+    settings = settings_of(
+        {
+            "wats": {"url": "http://127.0.0.1:9", "token": "none"},
+            "webhook": {"listen": "http://127.0.0.1:0", "hooks": []},
+            "outgoing": [
+                {"name": name, "events": ["asset.fault"], "url": url, **more}
+                for name, url, more in (
+                    ("there", receiver.url, {}),
+                    ("down", f"http://127.0.0.1:{free}/hush", {}),
+                    ("strange", guarded.url, {}),
+                    ("trusted", guarded.url, {"ca_file": str(own.authority)}),
+                )
+            ],
+        },
+        base=tmp_path,
+    )
+    try:
+        found = {each.what: each async for each in check(settings, base=tmp_path)}
+    finally:
+        await guarded.stop()
+    assert {name: found[f"outgoing {name}"].good for name in ("there", "down", "strange", "trusted")} == {
+        "there": True,
+        "down": False,
+        "strange": False,
+        "trusted": True,
+    }
+    assert found["outgoing down"].said == f"http://127.0.0.1:{free} can't be reached: Connection refused"
+    assert "is not trusted: " in found["outgoing strange"].said
+    assert found["webhooks http://127.0.0.1:0"].said.startswith("there are no hooks")
+    assert receiver.documents == guarded.documents == []
 
 
 async def test_no_secret_is_logged(receiver, capsys):
