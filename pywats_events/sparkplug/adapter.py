@@ -18,6 +18,8 @@ from pywats_events.sparkplug.topics import MessageKind, SparkplugTopic
 
 #: The property of a message that holds what its node had said before.
 PROPERTY: Final = "sparkplug"
+#: Metrics of one message that become something: others wait while they are read.
+MAX_TOLD: Final = 5_000
 #: Gives what the births of today say of a message; None where they can't be of its time.
 Words: TypeAlias = Callable[[SparkplugTopic, Payload, datetime], Mapping[str, Any] | None]
 
@@ -89,9 +91,13 @@ class SparkplugAdapter:
             )
 
     def _tell(self, teller: Teller, named: Sequence[Named]) -> Iterator[Event | Unreadable]:
+        told = 0
         for each in named:
             rule = self._find(teller.topic.descriptor, each.name)
             if rule is None or not each.metric.is_good:
+                continue
+            told += 1
+            if told > MAX_TOLD:
                 continue
             try:
                 event = teller.tell(each, rule)
@@ -104,6 +110,15 @@ class SparkplugAdapter:
                 if event is not None:
                     yield event
         yield from teller.readings()
+        if told > MAX_TOLD:
+            yield Unreadable(
+                f"{teller.identity}/beyond",
+                f"{teller.topic.kind} of {teller.topic.descriptor}: rules fit {told} metrics, and {MAX_TOLD} "
+                "of one message are the most; the others were left out: let rules fit what WATS shall know",
+                "TooManyMetrics",
+                teller.source,
+                teller.topic.kind.value,
+            )
 
 
 _TELLING: Final = frozenset({MessageKind.NDATA, MessageKind.DDATA})

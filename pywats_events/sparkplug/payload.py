@@ -41,7 +41,7 @@ _QUALITY: Final = "quality"
 _UNIT: Final = "engunit"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: making one would take half as long again, and births have thousands
 class Metric:
     """One metric of a payload; the members of a template are metrics of their own, ``TEMPLATE/MEMBER``.
 

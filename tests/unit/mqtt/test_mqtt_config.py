@@ -69,7 +69,7 @@ def test_password_is_never_shown():
         ({"tls": True, "key_file": "key"}, "without cert_file"),
         ({"reconnect_max_delay": 0.5}, "shorter than reconnect_initial_delay"),
         ({"shared": "a/b"}, "name of a group"),
-        ({"shared": "g", "subscriptions": [{**ONE, "format": "sparkplug"}]}, "each bridge must see all"),
+        ({"shared": "g", "subscriptions": [{**ONE, "format": "sparkplug"}]}, "each must see all of them"),
         ({"status_topic": "a/+"}, "without + and #"),
         ({"protocol": "3.1.1", "shared": "g"}, "shared needs MQTT 5"),
         ({"protocol": "3.1.1", "identity_property": "id"}, "identity_property needs MQTT 5"),

@@ -15,6 +15,7 @@ from sparkplug_wire import RECEIVED, T0, bdseq, chunk, double, message, metric, 
 from pywats_events import Event, EventType, RawMessage, Unreadable
 from pywats_events.payloads import parse
 from pywats_events.sparkplug import MetricRule, SparkplugAdapter, SparkplugSettings
+from pywats_events.sparkplug.adapter import MAX_TOLD
 
 SENT = datetime.fromtimestamp(T0 / 1000, UTC)
 PRESS = "//Line1/Press"
@@ -114,6 +115,17 @@ def test_readings_by_alias():
             "recorded_at": datetime.fromtimestamp((T0 + 5) / 1000, UTC).isoformat(),
         },
     ]
+
+
+def test_more_metrics_than_are_told():
+    """A message holds nobody up: what rules fit beyond the limit is one dead letter, and the rest is told."""
+    metrics = [metric(number(11, n), name=f"C{n}", kind=7) for n in range(MAX_TOLD + 2)]
+    parts = read(ddata(*metrics), {"name": "C*", "becomes": "counter"})
+    *events, beyond = parts
+    assert len(events) == MAX_TOLD
+    assert isinstance(beyond, Unreadable)
+    assert f"rules fit {MAX_TOLD + 2} metrics, and {MAX_TOLD} of one message are the most" in beyond.reason
+    assert read(ddata(*metrics), {"name": "C1", "becomes": "counter"})[0].payload["done"] == 1
 
 
 def test_readings_of_a_unit():
