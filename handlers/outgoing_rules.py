@@ -23,10 +23,11 @@ from pydantic import (
 
 from handlers.patterns import fits
 from pywats_events.event import Event, EventType
+from pywats_events.mapping.reading import NamedType
 from pywats_events.payloads import MODELS
 from pywats_events.payloads.common import Outcome
 from pywats_events.transports.webhook.config import Place
-from pywats_events.transports.webhook.signatures import key_of
+from pywats_events.transports.webhook.signatures import key_of, one_a_line
 
 #: Parts of a topic that an event fills in.
 TOPIC_PARTS: Final = ("key", "source", "type", "id")
@@ -70,7 +71,7 @@ class OutgoingRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: Name
-    events: tuple[EventType, ...] = Field(min_length=1)
+    events: tuple[NamedType, ...]
     where: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     sources: tuple[str, ...] = ()
     url: SecretStr | None = None
@@ -87,11 +88,14 @@ class OutgoingRule(BaseModel):
     @field_validator("secret", mode="before")
     @classmethod
     def _one_a_line(cls, given: Any) -> Any:
-        if isinstance(given, SecretStr):
-            given = given.get_secret_value()
-        if isinstance(given, str):
-            return tuple(line.strip() for line in given.splitlines() if line.strip())
-        return given
+        return one_a_line(given)
+
+    @field_validator("events")
+    @classmethod
+    def _are_some(cls, events: tuple[EventType, ...]) -> tuple[EventType, ...]:
+        if not events:
+            raise ValueError("names no type, so nothing would go out")
+        return events
 
     @field_validator("where")
     @classmethod

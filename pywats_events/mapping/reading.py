@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pywats_events.event import EventType
 from pywats_events.mapping.body import USUAL, Limits
 from pywats_events.mapping.profiles import profile_names
+
+
+def _known_type(given: object) -> object:
+    if isinstance(given, str) and given not in set(EventType):
+        close = get_close_matches(given, list(EventType), n=1)
+        meant = f"; did you mean {close[0]}?" if close else ", such as test.result: see docs/messages.md"
+        raise ValueError(f'"{given[:100]}" is no type of events{meant}')
+    return given
+
+
+#: The type of an event as it is named in a configuration.
+NamedType = Annotated[EventType, BeforeValidator(_known_type)]
 
 #: What a source, a key and so on may be given as: an expression, or a table with more (see ``rules.Rule``).
 Given = str | dict[str, Any] | None
@@ -73,7 +86,7 @@ class Reading(BaseModel):
 
     format: str | None = None
     profile: str | None = None
-    event: EventType | None = None
+    event: NamedType | None = None
     source: Given = None
     key: Given = None
     id: Given = None

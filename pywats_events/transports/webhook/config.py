@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from pywats_events.mapping import Reading, TopicPattern
 from pywats_events.mapping.body import Limits
-from pywats_events.transports.webhook.signatures import key_of
+from pywats_events.transports.webhook.signatures import key_of, one_a_line
 
 #: How a caller proves who it is.
 Authentication: TypeAlias = Literal["standard", "hmac", "bearer", "certificate", "none"]
@@ -85,11 +85,7 @@ class HookConfig(Reading):
     @field_validator("secret", "token", mode="before")
     @classmethod
     def _one_a_line(cls, given: Any) -> Any:
-        if isinstance(given, SecretStr):
-            given = given.get_secret_value()
-        if isinstance(given, str):
-            return tuple(line.strip() for line in given.splitlines() if line.strip())
-        return given
+        return one_a_line(given)
 
     @field_validator("token")
     @classmethod

@@ -11,6 +11,8 @@ import re
 from base64 import b64decode, b64encode
 from typing import Final
 
+from pydantic import SecretStr
+
 #: What secrets begin with.
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # the form, not a secret
 
@@ -38,6 +40,12 @@ def key_of(secret: str) -> bytes:
             "`openssl rand -base64 32` makes"
         )
     return key
+
+
+def one_a_line(given: object) -> object:
+    """Give the secrets in a text, one of each line; what is no text stays as it is."""
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    return tuple(filter(None, map(str.strip, text.splitlines()))) if isinstance(text, str) else text
 
 
 def signed_part(message_id: str, timestamp: str) -> bytes:
