@@ -35,6 +35,10 @@ UNITS = [f"SN-{number:03}" for number in range(20)]
 #: Runs of each unit, faults and unreadable messages between two kills.
 RUNS, FAULTS, CUT = 3, 9, 1
 
+#: Messages that the broker gives at one time where the kill is to come while they are taken in: few, so that
+#: at most moments of the intake some are between their coming and their commit.
+FEW = 5
+
 #: How WATS misbehaves, one after the other: the knobs that are turned.
 MISDEEDS: tuple[dict[str, Any], ...] = (
     {"error_rate": 0.2},
@@ -81,9 +85,13 @@ async def test_every_report_is_there_once_after_all_these_kills(
     wanted = len(waves) * RUNS * len(UNITS)
     async with AsyncExitStack() as stack:
         wats = await stack.enter_async_context(local_wats(tmp_path))
-        config = configuration(
-            tmp_path, wats=wats.url, port=own_broker.port, unique=unique, protocol=protocol
-        )
+
+        def configured(**amqp: Any) -> Path:
+            return configuration(
+                tmp_path, wats=wats.url, port=own_broker.port, unique=unique, protocol=protocol, **amqp
+            )
+
+        config = configured()
         async with Watched.started(config) as bridge:
             await bridge.until(lambda: there_is(own_broker, f"bridge-{unique}"))
         for number, wave in enumerate(waves[:-1]):
@@ -94,11 +102,13 @@ async def test_every_report_is_there_once_after_all_these_kills(
                 setattr(wats.knobs, name, value)
             if number % 2:  # all waits in the queue, and the kill comes while it is being taken in
                 await publish(own_broker.url, f"cfx-{unique}", bodies)
-                async with Watched.started(config) as bridge:
+                async with Watched.started(configured(prefetch=FEW)) as bridge:
                     while not any("transport can receive" in line for line in bridge.tail):
                         await bridge.says(1, within=10)
-                    await asyncio.sleep(chance.random() / 10)  # somewhere in the midst of it
+                    # what it logs next is what it does with the first of them: the others are on their way
+                    await bridge.says(chance.randint(1, 10), within=5)
                     await bridge.kill()
+                configured()
                 bodies = []
             async with Watched.started(config) as bridge, asyncio.TaskGroup() as tasks:
                 tasks.create_task(publish(own_broker.url, f"cfx-{unique}", bodies))
