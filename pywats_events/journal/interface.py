@@ -16,6 +16,7 @@ from pywats_events.journal.records import (
     Health,
     Hold,
     Ledger,
+    MessageHead,
     Query,
     RawRecord,
     Receipt,
@@ -148,6 +149,20 @@ class Journal(Protocol):
 
     async def raw(self, message_id: str) -> RawRecord | None:
         """Give the bytes of a message back, if they are still kept."""
+
+    async def recent_messages(
+        self, transport: str, *, limit: int, having: Mapping[str, str]
+    ) -> list[MessageHead]:
+        """Give what is known of the messages that were taken in last and are still kept, the newest first.
+
+        However many others have come since: for who has to find its own again at its start, not for every
+        message.
+
+        Args:
+            transport: which brought them.
+            limit: most messages to give.
+            having: properties that they have.
+        """
 
     async def stats(self) -> Stats:
         """Count."""

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from pywats_events.event import Event
@@ -35,6 +35,7 @@ from pywats_events.journal.records import (
     Health,
     Hold,
     Ledger,
+    MessageHead,
     Park,
     Query,
     RawRecord,
@@ -529,6 +530,18 @@ class MemoryJournal:
         """Give the bytes of a message that is not done yet, or that is dead."""
         message = self._books.kept.get(message_id)
         return message.raw if message else None
+
+    async def recent_messages(
+        self, transport: str, *, limit: int, having: Mapping[str, str]
+    ) -> list[MessageHead]:
+        """Give the messages that are not done yet, or are dead; see ``Journal.recent_messages``."""
+        kept = (message.raw for message in reversed(self._books.kept.values()) if message.raw is not None)
+        found = (
+            MessageHead(raw.address, raw.properties, raw.received_at)
+            for raw in kept
+            if raw.transport == transport and having.items() <= raw.properties.items()
+        )
+        return list(islice(found, limit))
 
     async def stats(self) -> Stats:
         """Count."""

@@ -53,6 +53,7 @@ from pywats_events.journal.records import (
     Health,
     Hold,
     Ledger,
+    MessageHead,
     Query,
     RawRecord,
     Receipt,
@@ -363,6 +364,14 @@ class PostgresJournal:
     async def raw(self, message_id: str) -> RawRecord | None:
         """Give the bytes of a message that was not removed yet."""
         return await self._look(partial(reading.raw, message_id=message_id))
+
+    async def recent_messages(
+        self, transport: str, *, limit: int, having: Mapping[str, str]
+    ) -> list[MessageHead]:
+        """Give the messages that were taken in last; see ``Journal.recent_messages``."""
+        return await self._look(
+            partial(reading.recent_messages, transport=transport, limit=limit, having=having)
+        )
 
     async def stats(self) -> Stats:
         """Give the sums."""

@@ -29,12 +29,13 @@ from pywats_events.journal.records import (
     Health,
     Hold,
     Ledger,
+    MessageHead,
     MessageSums,
     Query,
     RawRecord,
     Stats,
 )
-from pywats_events.journal.stored_values import event_of, moment, stamp
+from pywats_events.journal.stored_values import event_of, moment, stamp, to_json
 
 #: What became of messages, by the number that stands for it.
 FATES: Final = (Fate.WAITING, Fate.DEAD, Fate.DONE, Fate.DISCARDED, Fate.DROPPED)
@@ -232,6 +233,30 @@ async def raw(connection: Connection, message_id: str) -> RawRecord | None:
             received_at=moment(received_at),
         )
     return None
+
+
+async def recent_messages(
+    connection: Connection, transport: str, limit: int, having: Mapping[str, str]
+) -> list[MessageHead]:
+    """Give the messages that were taken in last, the newest first."""
+    # a word is looked for first: reading the properties of all messages would take far longer
+    words = [to_json({name: value})[1:-1] for name, value in having.items()]
+    found = await connection.execute(
+        """
+        SELECT address, properties, received_at FROM messages
+        WHERE has_raw AND transport = %s AND NOT EXISTS (
+            SELECT FROM unnest(%s::text[]) AS word WHERE strpos(properties, word) = 0
+        )
+        ORDER BY id DESC LIMIT %s
+        """,
+        (text(transport), words, limit),
+        binary=True,
+    )
+    heads = [
+        MessageHead(untext(address), from_json(properties), moment(received_at))
+        for address, properties, received_at in await found.fetchall()
+    ]
+    return [head for head in heads if having.items() <= head.properties.items()]
 
 
 async def _sums(connection: Connection) -> Mapping[str, Mapping[str, int]]:

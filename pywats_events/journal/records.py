@@ -39,6 +39,15 @@ _SETTLED = frozenset({DeliveryState.DONE, DeliveryState.DROPPED, DeliveryState.D
 
 
 @dataclass(frozen=True, slots=True)
+class MessageHead:
+    """A raw message without its bytes."""
+
+    address: str
+    properties: Mapping[str, Any]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RawRecord:
     """A raw message as the journal keeps it: everything but the way back to its source."""
 

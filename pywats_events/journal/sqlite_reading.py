@@ -18,13 +18,23 @@ from pywats_events.journal.records import (
     DeliveryState,
     Entry,
     Ledger,
+    MessageHead,
     MessageSums,
     Query,
     RawRecord,
     Stats,
 )
 from pywats_events.journal.sqlite_schema import CODES, STATES
-from pywats_events.journal.stored_values import Text, attempts_of, event_of, moment, stamp, text, untext
+from pywats_events.journal.stored_values import (
+    Text,
+    attempts_of,
+    event_of,
+    moment,
+    stamp,
+    text,
+    to_json,
+    untext,
+)
 
 _ENTRY: Final = """
     SELECT seq, state, document, handler, error, reason, rule, detail, attempts, first_seen, changed, due,
@@ -213,6 +223,26 @@ def raw(db: sqlite3.Connection, message_id: str) -> RawRecord | None:
             received_at=moment(received_at),
         )
     return None
+
+
+def recent_messages(
+    db: sqlite3.Connection, transport: str, limit: int, having: Mapping[str, str]
+) -> list[MessageHead]:
+    """Give the messages that were taken in last, the newest first."""
+    # a word is looked for first: reading the properties of all messages would take far longer
+    words = [to_json({name: value})[1:-1] for name, value in having.items()]
+    found = db.execute(
+        f"""
+        SELECT address, properties, received_at FROM messages
+        WHERE transport = ? {"AND instr(properties, ?) " * len(words)}ORDER BY id DESC LIMIT ?
+        """,  # noqa: S608  # words of ours
+        (text(transport), *words, limit),
+    )
+    heads = (
+        MessageHead(untext(address), json.loads(properties), moment(received_at))
+        for address, properties, received_at in found
+    )
+    return [head for head in heads if having.items() <= head.properties.items()]
 
 
 def stats(db: sqlite3.Connection, flying: Mapping[int, Text]) -> Stats:

@@ -65,6 +65,7 @@ async def test_message_says_what_the_broker_said(mosquitto: Mosquitto):
         "retain": False,
         "dup": False,
         "subscription": "Wrocław/{line}/検査/#",
+        "client_id": config.client_id,
         "correlation_data": "00ff",
         "response_topic": "answers/1",
         "payload_format": 1,

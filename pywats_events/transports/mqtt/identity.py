@@ -18,11 +18,12 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from pywats_events.journal.records import RawRecord
+from pywats_events.journal.records import MessageHead
 
 #: Properties of a message that a later run of the program reads again.
 IDENTITY: Final = "identity"
 PACKET_ID: Final = "packet_id"
+CLIENT_ID: Final = "client_id"
 
 _DIGEST_BYTES: Final = 16
 #: Most messages that are remembered for the window: a bound of memory, some 20 MB.
@@ -88,9 +89,9 @@ class Recognition:
         """Forget packet identifiers: the broker has lost our session and counts anew."""
         self._by_packet.clear()
 
-    def recall(self, records: Iterable[RawRecord]) -> None:
+    def recall(self, heads: Iterable[MessageHead]) -> None:
         """Remember messages that an earlier run of the program took in, the oldest first."""
-        for record in records:
+        for record in heads:
             identity: Any = record.properties.get(IDENTITY)
             packet_id: Any = record.properties.get(PACKET_ID)
             digest, _, stretch = identity.partition(".") if isinstance(identity, str) else ("", "", "")

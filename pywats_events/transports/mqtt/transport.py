@@ -26,8 +26,7 @@ from pywats_events.transports.mqtt.content import (
     topic_of,
     user_properties_of,
 )
-from pywats_events.transports.mqtt.identity import IDENTITY, PACKET_ID, Recognition
-from pywats_events.transports.mqtt.recalling import last_messages
+from pywats_events.transports.mqtt.identity import CLIENT_ID, IDENTITY, PACKET_ID, Recognition
 from pywats_events.transports.mqtt.taking import Taking
 from pywats_events.transports.mqtt.tally import Tally
 from pywats_events.transports.mqtt.troubles import (
@@ -223,7 +222,9 @@ class MQTTTransport(BaseTransport):
     async def _recall(self) -> None:
         """Remember what an earlier run of the program took in last."""
         if self._journal is not None and not self._has_recalled:
-            self._recognition.recall(await last_messages(self._journal, self.name, limit=self._reach))
+            ours = {CLIENT_ID: self.config.client_id}  # others may share the journal
+            last = await self._journal.recent_messages(self.name, limit=self._reach, having=ours)
+            self._recognition.recall(reversed(last))
             self._has_recalled = True
 
     def _note_session(self, connection: Connection) -> None:
@@ -329,7 +330,7 @@ class MQTTTransport(BaseTransport):
             self.tally.ignored += 1
             self._settle(connection, expected)
             return
-        properties = properties_of(message, qos=qos)
+        properties = {**properties_of(message, qos=qos), CLIENT_ID: self.config.client_id}
         received_at = datetime.now(UTC)
         properties[IDENTITY] = self._recognition.identify(
             topic,
@@ -383,6 +384,7 @@ class MQTTTransport(BaseTransport):
                 "retain": oversized.retain,
                 "dup": oversized.dup,
                 PACKET_ID: oversized.packet_id,
+                CLIENT_ID: self.config.client_id,
                 IDENTITY: identity,
                 "packet_bytes": oversized.size,
             },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -374,6 +375,38 @@ async def test_bytes_are_kept_for_the_open_and_the_dead(journal):
     await journal.prune(done_before=at(3))
     assert await journal.raw(entry.message_id) is None
     assert await journal.raw("no such message") is None
+
+
+async def test_messages_of_one_that_came_last(journal):
+    """The newest first, of one transport and with given properties, however many others came since."""
+
+    def from_(client: str, number: int, transport: str = "mqtt", **said: Any) -> RawRecord:
+        properties = {"n": number, "client_id": client, **said}
+        record = RawMessage(b"x", transport=transport, properties=properties, received_at=at(number))
+        return RawRecord.of(record)
+
+    def of(name: str) -> RawRecord:
+        return from_("other", 90, user={"client_id": name})
+
+    odd = 'Ω"\\ \x00\ud800%_'
+    records = [
+        *(from_("one", number) for number in range(4)),
+        *(from_(odd, number) for number in range(4, 6)),
+        from_("one", 6, transport="amqp"),
+        *(from_("other", number) for number in range(7, 40)),
+        of("one"),
+    ]
+    for number, record in enumerate(records):
+        await journal.append([receipt(result_of(f"U{number}", f"e{number}"), record=record)])
+    last = await journal.recent_messages("mqtt", limit=3, having={"client_id": "one"})
+    assert [head.properties["n"] for head in last] in ([3, 2, 1], [3, 2])  # what only looks like it may count
+    assert last[0].received_at == at(3)
+    assert [
+        head.properties["n"]
+        for head in await journal.recent_messages("mqtt", limit=9, having={"client_id": odd})
+    ] == [5, 4]
+    assert [head.properties["n"] for head in await journal.recent_messages("amqp", limit=9, having={})] == [6]
+    assert await journal.recent_messages("mqtt", limit=9, having={"client_id": "nobody"}) == []
 
 
 # --- replay and discard -------------------------------------------------------------------------------------
