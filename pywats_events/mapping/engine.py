@@ -9,9 +9,8 @@ What is done here and not left to the library:
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Any, Final
 
@@ -27,6 +26,8 @@ from pywats_events.mapping.bounds import (
 )
 from pywats_events.mapping.functions import FUNCTIONS, METERED, EvaluationError, Undecided, running, shown
 from pywats_events.mapping.library import JException, Jsonata, Utils
+from pywats_events.mapping.nodes import called, nodes, said
+from pywats_events.mapping.passing import check_otherwise
 from pywats_events.mapping.regexes import bounded_regex
 
 _LONGEST_EXPRESSION: Final = 20_000
@@ -39,8 +40,6 @@ _IMPURE: Final = {
     "eval": "a message must not bring expressions of its own",
 }
 _COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "in"})
-_PASSES: Final = frozenset({"pass", "passed"})
-_LONGEST_SAID: Final = 60
 
 
 class Program:
@@ -62,7 +61,7 @@ class Program:
         try:
             self._jsonata = Jsonata(text, bounded_regex)
             self.ast = self._jsonata.ast
-            nodes = list(_nodes(self.ast))
+            tree = list(nodes(self.ast))
         except JException as error:
             raise ValueError(f"{shown(text)} is no JSONata: {_plain(error)}") from error
         except RecursionError as error:
@@ -78,41 +77,42 @@ class Program:
         self._jsonata.set_output_convert_nulls(False)
         for name, function in METERED.items():
             self._jsonata.environment.bind(name, function)
-        _check_variables(nodes)
+        _check_variables(tree)
         self._truths: dict[int, str] = {}
         self._known: dict[int, str] = {}
         self._filters: dict[int, str] = {}
-        for node in nodes:
+        bound = {str(node.lhs.value): node.rhs for node in tree if node.type == "bind"}
+        for node in tree:
             if node.type == "condition":
-                _check_otherwise(node)
+                check_otherwise(node, bound)
                 self._decide(node.condition)
             elif node.type == "filter":
-                self._filters[id(node.expr)] = _said(node.expr)
+                self._filters[id(node.expr)] = said(node.expr)
         self.names = tuple(dict.fromkeys(_ground(self.ast)))
 
     def _decide(self, node: Any) -> None:
         """Note what must be true or false, and what must be there, for a condition to be decided."""
-        self._truths[id(node)] = _said(node)
+        self._truths[id(node)] = said(node)
         if node.type == "binary" and node.value in {"and", "or"}:
             self._decide(node.lhs)
             self._decide(node.rhs)
         elif node.type == "binary" and node.value in _COMPARISONS:
             if not any(each.type == "value" and each.value is None for each in (node.lhs, node.rhs)):
                 for each in (node.lhs, node.rhs):
-                    self._known[id(each)] = _said(each)
+                    self._known[id(each)] = said(each)
                     self._count(each)
         elif node.type == "block" and node.expressions:
             self._decide(node.expressions[-1])
-        elif node.type == "function" and _called(node) == "not" and node.arguments:
+        elif node.type == "function" and called(node) == "not" and node.arguments:
             self._decide(node.arguments[0])
 
     def _count(self, node: Any) -> None:
         """Note that what is counted must be there: of what is missing there are none, as if all were well."""
-        if node.type == "function" and _called(node) == "count":
+        if node.type == "function" and called(node) == "count":
             for path in (each for each in node.arguments or () if each.type == "path"):
                 for step in path.steps:
                     if step.type == "name":
-                        self._known[id(step)] = _said(path)
+                        self._known[id(step)] = said(path)
                     if step.stages or step.predicate:
                         break
 
@@ -233,30 +233,16 @@ def _settled(found: Any) -> Any:
     return found
 
 
-def _nodes(node: Any) -> Iterator[Any]:
-    """Give all nodes of a syntax tree."""
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, (list, tuple)):
-            waiting.extend(each)
-        elif type(each).__module__ == "jsonata.parser" and hasattr(each, "lbp") and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            waiting.extend(part for name, part in vars(each).items() if name != "_outer_instance")
-
-
-def _check_variables(nodes: list[Any]) -> None:
+def _check_variables(tree: list[Any]) -> None:
     """Refuse functions and variables that are impure or that nobody defines."""
     defined = {""} | {"$"}
-    for node in nodes:
+    for node in tree:
         if node.type == "bind":
             defined.add(str(node.lhs.value))
         elif node.type == "lambda":
             defined.update(str(each.value) for each in node.arguments or ())
         defined.update(str(each) for each in (node.focus, node.index) if isinstance(each, str))
-    for node in nodes:
+    for node in tree:
         if node.type != "variable":
             continue
         name = str(node.value)
@@ -264,40 +250,6 @@ def _check_variables(nodes: list[Any]) -> None:
             raise ValueError(f"${name} must not be used: {_IMPURE[name]}")
         if name not in defined and name not in FUNCTIONS:
             raise ValueError(f"there is no ${name}: it is no function of JSONata, and nothing sets it")
-
-
-def _check_otherwise(node: Any) -> None:
-    """Refuse a condition that passes whatever is not named: an unknown word would be a pass."""
-    condition, is_turned = _plainly(node.condition), False
-    while condition.type == "function" and _called(condition) == "not" and condition.arguments:
-        condition, is_turned = _plainly(condition.arguments[0]), not is_turned
-    asks_for_one = condition.type == "binary" and condition.value in {"=", "in"}
-    asks_whether = condition.type == "function" and _called(condition) != "boolean"
-    asks_for_others = condition.type == "binary" and condition.value == "!="
-    if not (asks_for_one or asks_whether or asks_for_others):
-        return
-    left = node.then if asks_for_others is not is_turned else node._else  # noqa: SLF001  # the engine's name
-    if left is not None and is_pass(_plainly(left)):
-        raise ValueError(
-            f"passes whatever is not named in {_said(condition)}: a word that nobody thought of would be a "
-            "pass. Ask for what is a pass instead: payload.status = 'OK' ? 'pass' : 'fail'"
-        )
-
-
-def is_pass(node: Any) -> bool:
-    """Tell whether an expression is the text for a pass, and nothing else."""
-    return node.type == "string" and str(node.value).strip().lower() in _PASSES
-
-
-def _plainly(node: Any) -> Any:
-    """Give what stands in parentheses."""
-    while node.type == "block" and node.expressions:
-        node = node.expressions[-1]
-    return node
-
-
-def _called(node: Any) -> str:
-    return str(node.procedure.value) if node.procedure is not None else ""
 
 
 def _ground(node: Any) -> Iterator[tuple[str, ...]]:
@@ -311,22 +263,3 @@ def _ground(node: Any) -> Iterator[tuple[str, ...]]:
         for each in (*beside, *(node.arguments or ()), *(node.expressions or ())):
             if each is not None:
                 yield from _ground(each)
-
-
-def _said(node: Any) -> str:
-    """Give a node as a person would write it, as far as that is short."""
-    write = _WRITERS.get(node.type)
-    return write(node) if write else "..."
-
-
-_WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "path": lambda node: ".".join(_said(step) for step in node.steps),
-    "name": lambda node: str(node.value),
-    "number": lambda node: str(node.value),
-    "string": lambda node: f"'{str(node.value)[:_LONGEST_SAID]}'",
-    "value": lambda node: json.dumps(node.value),
-    "binary": lambda node: f"{_said(node.lhs)} {node.value} {_said(node.rhs)}",
-    "function": lambda node: f"${_called(node)}({', '.join(_said(each) for each in node.arguments or ())})",
-    "block": lambda node: f"({'; '.join(_said(each) for each in node.expressions or ())})",
-    "variable": lambda node: f"${node.value}",
-}

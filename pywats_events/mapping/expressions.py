@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from pywats_events.mapping.bounds import FIELD, Budget
-from pywats_events.mapping.engine import Program, is_pass
+from pywats_events.mapping.engine import Program
+from pywats_events.mapping.passing import is_pass
 
 Scope: TypeAlias = Mapping[str, Any]
 _Quick: TypeAlias = Callable[[Scope], Any]

@@ -117,12 +117,41 @@ def test_what_is_not_plainly_true_or_false_decides_nothing(text):
         "$not(payload.word != 'NOK') ? 'fail' : 'pass'",
         "payload.word = 'NOK' ? 'fail' : ('pass')",
         "payload.word ?? 'pass'",
+        "payload.word = 'NOK' or payload.word = 'NG' ? 'fail' : 'pass'",
+        "payload.word = 'NOK' and payload.count > 3 ? 'fail' : 'pass'",
+        "payload.word != 'NOK' and payload.count < 3 ? 'pass' : 'fail'",
+        "($bad := payload.word = 'NOK'; $bad ? 'fail' : 'pass')",
+        "$count(payload.steps[result = 'FAIL']) = 0 ? 'pass' : 'fail'",
+        "$count(payload.steps[result = 'FAIL']) > 0 ? 'fail' : 'pass'",
+        "0 < $count(payload.steps[result in ['FAIL', 'NG']]) ? 'fail' : 'pass'",
+        "$not($count(payload.steps[code = 2]) > 0) ? 'pass' : 'fail'",
     ],
 )
 def test_a_pass_is_asked_for_and_never_what_is_left(text):
     """A condition that passes whatever it does not name is refused when it is loaded."""
     with pytest.raises(ValueError, match="passes whatever is not named"):
         Expression(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "payload.word = 'OK' or payload.count < 3 ? 'pass' : 'fail'",
+        "payload.word = 'OK' and payload.count < 3 ? 'pass' : 'fail'",
+        "payload.count < 1 or payload.count > 3 ? 'fail' : 'pass'",
+        "$not($exists(payload.fault)) and payload.ok ? 'pass' : 'fail'",
+        "$count(payload.steps[result != 'PASS']) = 0 ? 'pass' : 'fail'",
+        "$count(payload.steps[result = 'PASS']) = $count(payload.steps) ? 'pass' : 'fail'",
+        "$count(payload.steps[result = 'PASS']) > 0 ? 'pass' : 'fail'",
+        "$count(payload.steps[bad]) > 0 ? 'fail' : 'pass'",
+        "$count(payload.steps[bad = true]) > 0 ? 'fail' : 'pass'",
+        "(payload.word != 'OK' or payload.count > 3) ? 'fail' : 'pass'",
+        "($good := payload.word = 'OK'; $good ? 'pass' : 'fail')",
+    ],
+)
+def test_what_names_a_pass_is_taken(text):
+    """Whoever says what is good may say it in any form."""
+    Expression(text)
 
 
 @pytest.mark.parametrize(
