@@ -26,7 +26,8 @@ def check_otherwise(node: Any, bound: Mapping[str, Any]) -> None:
         if outcome in possible & fixed and branch is not None and is_pass(plainly(branch)):
             raise ValueError(
                 f"passes whatever is not named in {said(plainly(node.condition))}: a word that nobody "
-                "thought of would be a pass. Ask for what is a pass instead: payload.status = 'OK' ? 'pass' : 'fail'"
+                "thought of would be a pass. Ask for what is a pass instead: "
+                "payload.status = 'OK' ? 'pass' : 'fail'"
             )
 
 
