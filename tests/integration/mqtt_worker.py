@@ -1,8 +1,9 @@
-"""A bridge as a process, to be killed: reads MQTT into a journal in a file.
+"""A bridge as a process, to be killed: reads MQTT into a journal in a file, or in PostgreSQL.
 
-``python mqtt_worker.py CONFIG JOURNAL CRASH_AT``: CONFIG is JSON. It prints ``connected`` and the body of
-each message that has become an event. With CRASH_AT above 0 it ends at once, with 9, when the journal has so
-many messages and the last of them is to be acknowledged.
+``python mqtt_worker.py CONFIG JOURNAL CRASH_AT``: CONFIG is JSON, JOURNAL a path or URL. It prints
+``subscribed``, ``connected`` when a bridge on its journal is (with a file: itself), and the body of each
+message that it has made an event. With CRASH_AT above 0 it ends at once, with 9, when the journal has so many
+messages and the last of them is to be acknowledged.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from mqtt_steps import Taker, one_event
 
 from pywats_events import AsyncEventBus, BaseHandler, Event, EventType
+from pywats_events.journal import Journal
 from pywats_events.journal.sqlite import SQLiteJournal
 from pywats_events.transports.mqtt import MQTTConfig, MQTTTransport
 
@@ -25,6 +27,10 @@ class CrashingTransport(MQTTTransport):
 
     crash_at = 0
     acknowledged = 0
+
+    async def _announce_connected(self, *arguments: Any) -> None:
+        say("subscribed")
+        await super()._announce_connected(*arguments)
 
     async def _acknowledge(self, *arguments: Any) -> None:
         self.acknowledged += 1
@@ -55,9 +61,18 @@ def note(event: Event) -> None:
         say(event.payload["body"])
 
 
-async def main(config: MQTTConfig, path: Path, crash_at: int) -> None:
+def journal_at(place: str) -> Journal:
+    """Give the journal of a path or URL."""
+    if place.startswith("postgres"):
+        from pywats_events.journal.postgres import PostgresJournal  # not all need it
+
+        return PostgresJournal(place)
+    return SQLiteJournal(Path(place))
+
+
+async def main(config: MQTTConfig, place: str, crash_at: int) -> None:
     """Read until killed."""
-    journal = SQLiteJournal(path)
+    journal = journal_at(place)
     transport = CrashingTransport(config, adapter=one_event, journal=journal)
     transport.crash_at = crash_at
     bus = AsyncEventBus(journal=journal)
@@ -70,5 +85,5 @@ async def main(config: MQTTConfig, path: Path, crash_at: int) -> None:
 
 
 if __name__ == "__main__":
-    given, path, crash_at = sys.argv[1:]
-    asyncio.run(main(MQTTConfig.model_validate_json(given), Path(path), int(crash_at)))
+    given, place, crash_at = sys.argv[1:]
+    asyncio.run(main(MQTTConfig.model_validate_json(given), place, int(crash_at)))

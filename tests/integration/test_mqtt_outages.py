@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from brokers.mosquitto import Mosquitto
 from brokers.ports import free_ports
 from mqtt_steps import Taker, bridge, kept_in, numbered, publish, publisher, settings, topic_in
 
-from pywats_events.journal import MessageSums
+from pywats_events import EventType
+from pywats_events.journal import Journal, MessageSums, Query
+from pywats_events.journal.postgres import PostgresJournal
 from pywats_events.transports.mqtt import MQTTConfig
+
+if TYPE_CHECKING:
+    from brokers.postgres import PostgreSQL
 
 pytestmark = pytest.mark.broker
 
@@ -65,7 +72,7 @@ async def test_broker_killed_with_messages_under_way(
 
 @asynccontextmanager
 async def worker(
-    config: MQTTConfig, path: Path, crash_at: int = 0
+    config: MQTTConfig, path: Path | str, crash_at: int = 0
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a bridge as a process; it is killed at the end."""
     process = await asyncio.create_subprocess_exec(
@@ -103,7 +110,7 @@ async def until_said(process: asyncio.subprocess.Process, wanted: set[str]) -> N
 async def test_bridge_killed_while_messages_arrive(
     mosquitto: Mosquitto, tmp_path: Path, qos: int, version: str
 ):
-    """However often the bridge is killed, each message becomes one event; no window is needed for that."""
+    """However often the bridge is killed, each message becomes one event, without any window."""
     config = settings(mosquitto, qos=qos, protocol=version, duplicate_window=0)
     bodies = numbered(1000)
     wanted = {body.decode() for body in bodies}
@@ -131,6 +138,53 @@ async def test_bridge_killed_while_messages_arrive(
     kept, _ = await kept_in(path)
     assert set(kept.values()) == {1}
     assert len(kept) == len(bodies) + 1
+
+
+async def test_three_bridges_killed_one_at_a_time(mosquitto: Mosquitto, postgres: PostgreSQL):
+    """They share the messages and one journal; each message becomes one event, without any window."""
+    url = await asyncio.to_thread(postgres.fresh)
+    first = settings(mosquitto, shared="bridges", duplicate_window=0, receive_maximum=50)
+    configs = [first.model_copy(update={"client_id": f"{first.client_id}-{number}"}) for number in range(3)]
+    bodies = numbered(1500)
+    async with AsyncExitStack() as stack:
+        journal = PostgresJournal(url)
+        await journal.open()
+        stack.push_async_callback(journal.close)
+        processes: list[asyncio.subprocess.Process] = []
+        for config in configs:
+            processes.append(await stack.enter_async_context(worker(config, url)))
+            await until_said(processes[-1], {"subscribed"})
+        machine = await stack.enter_async_context(publisher(mosquitto))
+        for victim, part in enumerate((bodies[:500], bodies[500:1000], bodies[1000:])):
+            feeding = asyncio.create_task(asyncio.to_thread(machine.publish, topic_in(first), *part))
+            seen = 0
+            async for _ in lines(processes[victim]):
+                seen += 1
+                if seen == 20:
+                    break
+            processes[victim].kill()
+            await processes[victim].wait()
+            await feeding  # the others go on with what comes, and more
+            processes[victim] = await stack.enter_async_context(worker(configs[victim], url))
+            await until_said(processes[victim], {"subscribed"})
+        async with asyncio.timeout(60):
+            while (kept := await events_in(journal)).keys() < {body.decode() for body in bodies}:
+                pass
+        for process in processes:
+            process.terminate()
+            await process.wait()
+        kept = await events_in(journal)
+        ledger = await journal.ledger()
+    assert set(kept.values()) == {1}
+    assert len(kept) == len(bodies)
+    assert ledger.difference == 0
+
+
+async def events_in(journal: Journal) -> Counter[str]:
+    """Give how many events each body has."""
+    entries = await journal.search(Query(limit=5000))
+    events = [entry.event for entry in entries if entry.event is not None]
+    return Counter(one.payload["body"] for one in events if one.event_type is EventType.CUSTOM)
 
 
 @pytest.mark.parametrize("qos", [1, 2])
