@@ -132,7 +132,7 @@ class Subscription(Reading):
         qos: 0: what is published while the bridge is away is lost. 1: nothing is, and what comes twice is
             known again. 2 promises the same here, with twice the packets.
         retained: ``use`` reads retained messages, which the broker gives when we subscribe, as well: each
-            once for its topic and content. ``ignore`` leaves them alone.
+            once, until its topic has said something else. ``ignore`` leaves them alone.
     """
 
     topic: str

@@ -25,6 +25,8 @@ IDENTITY: Final = "identity"
 PACKET_ID: Final = "packet_id"
 CLIENT_ID: Final = "client_id"
 
+#: In place of the stretch of time, for a state that was there before anything else was heard of its topic.
+_RETAINED: Final = "retained"
 _DIGEST_BYTES: Final = 16
 #: Most messages that are remembered for the window: a bound of memory, some 20 MB.
 _MOST: Final = 100_000
@@ -50,6 +52,7 @@ class Recognition:
         self._reach = reach
         self._by_packet: OrderedDict[int, _Seen] = OrderedDict()
         self._by_digest: OrderedDict[str, _Seen] = OrderedDict()
+        self._last: OrderedDict[str, _Seen] = OrderedDict()  # by topic
 
     def identify(
         self,
@@ -70,20 +73,41 @@ class Recognition:
             at: when it came.
             packet_id: by which it is acknowledged; 0 where it is not.
             dup: the broker says that it may have sent it before.
-            retained: the broker kept it. It is a state, so it is the same however often it is sent.
+            retained: the broker kept it. It is a state, so it is the same however often it is sent, until
+                the topic has said something else.
             given: what its sender says it is known by.
         """
         if given is not None:
             return f"{_digest(topic, given.encode(errors='surrogatepass'))}.given"
         digest = _digest(topic, body)
-        if retained:
-            return f"{digest}.retained"
         now = at.timestamp()
+        if retained:
+            return self._retained(topic, digest, now)
         seen = self._repeated(digest, packet_id if dup else 0) or self._recent(digest, now)
         if seen is None:
             seen = _Seen(digest, f"{digest}.{self._stretch(now)}", now)
         self._remember(seen, packet_id)
+        self._note_last(topic, seen)
         return seen.identity
+
+    def _retained(self, topic: str, digest: str, now: float) -> str:
+        """Give a kept state's identity: that of the topic's last message where it says the same.
+
+        A state that comes back after another one is new, though its content was seen before.
+        """
+        last = self._last.get(topic)
+        if last is None:
+            last = _Seen(digest, f"{digest}.{_RETAINED}", now)
+        elif last.digest != digest:
+            last = _Seen(digest, f"{digest}.{self._stretch(now)}", now)
+        self._note_last(topic, last)
+        return last.identity
+
+    def _note_last(self, topic: str, seen: _Seen) -> None:
+        self._last[topic] = seen
+        self._last.move_to_end(topic)
+        if len(self._last) > _MOST:
+            self._last.popitem(last=False)
 
     def begin_session(self) -> None:
         """Forget packet identifiers: the broker has lost our session and counts anew."""
@@ -95,8 +119,11 @@ class Recognition:
             identity: Any = record.properties.get(IDENTITY)
             packet_id: Any = record.properties.get(PACKET_ID)
             digest, _, stretch = identity.partition(".") if isinstance(identity, str) else ("", "", "")
+            if not stretch.isdecimal() and stretch != _RETAINED:
+                continue
+            seen = _Seen(digest, f"{digest}.{stretch}", record.received_at.timestamp())
+            self._note_last(record.address, seen)
             if stretch.isdecimal():
-                seen = _Seen(digest, f"{digest}.{stretch}", record.received_at.timestamp())
                 self._remember(seen, packet_id if isinstance(packet_id, int) else 0)
 
     def _repeated(self, digest: str, packet_id: int) -> _Seen | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pywats_events.journal import RawRecord
+from pywats_events.journal import MessageHead
 from pywats_events.transports.mqtt.identity import Recognition
 
 NOON = datetime(2026, 3, 17, 12, 0, tzinfo=UTC)
@@ -22,9 +22,9 @@ def known(window: float = 10, reach: int = 100) -> Recognition:
     return Recognition(window=window, reach=reach)
 
 
-def record(identity: str, seconds: float, packet_id: int | None) -> RawRecord:
+def record(identity: str, seconds: float, packet_id: int | None) -> MessageHead:
     properties = {"identity": identity, "packet_id": packet_id}
-    return RawRecord(b"{}", None, None, "mqtt", "line/1", properties, NOON + timedelta(seconds=seconds))
+    return MessageHead("line/1", properties, NOON + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("offset", [0, 4.9, 9.999])
@@ -109,6 +109,23 @@ def test_retained_state_is_the_same_whenever_it_comes():
     assert identify(known(), 0, retained=True) != identify(known(), 0)
 
 
+def test_retained_state_that_comes_back_is_new():
+    """After another state, told or kept, the first one is new; what was told live is not told again."""
+    before = known()
+    states = [
+        identify(before, 0, b"runs", retained=True),
+        identify(before, 60, b"stands", retained=True),
+        identify(before, 120, b"runs", retained=True),
+        identify(before, 180, b"stands"),
+    ]
+    assert len(set(states)) == 4
+    assert identify(before, 240, b"stands", retained=True) == states[3]
+    after_a_crash = known()
+    after_a_crash.recall([record(identity, 60 * number, None) for number, identity in enumerate(states)])
+    assert identify(after_a_crash, WEEK, b"stands", retained=True) == states[3]
+    assert identify(after_a_crash, WEEK + 1, b"runs", retained=True) not in states
+
+
 def test_given_identity_decides_alone():
     """What the sender says counts, on its topic."""
     recognition = known()
@@ -131,5 +148,5 @@ def test_memory_is_bounded():
 def test_records_of_others_teach_nothing(properties: dict[str, Any]):
     """Records without an identity of ours are passed over."""
     recognition = known()
-    recognition.recall([RawRecord(b"{}", None, None, "mqtt", "line/1", properties, NOON)])
+    recognition.recall([MessageHead("line/1", properties, NOON)])
     assert not recognition._by_digest
