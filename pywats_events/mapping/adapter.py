@@ -8,13 +8,17 @@ from typing import Final, TypeAlias
 
 from pywats_events.cloudevents import cloudevents_adapter, own_events_adapter
 from pywats_events.event import Event
+from pywats_events.mapping.fitting import fitting
 from pywats_events.mapping.mapping import MessageMapping
 from pywats_events.mapping.reading import Reading
 from pywats_events.mapping.topics import TopicPattern
 from pywats_events.message import Adapter, RawMessage, Unreadable
 
 #: Formats that need no other package.
-FORMATS: Final[Mapping[str, Adapter]] = {"cloudevents": cloudevents_adapter, "events": own_events_adapter}
+FORMATS: Final[Mapping[str, Adapter]] = {
+    "cloudevents": fitting(cloudevents_adapter),
+    "events": fitting(own_events_adapter),
+}
 
 #: Addresses whose reading is remembered: those of a factory are few, and each comes again and again.
 _MOST_REMEMBERED: Final = 4096

@@ -7,12 +7,9 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from pywats_events.event import Event, EventFormatError
 from pywats_events.mapping.body import BodyError, BodyTooLarge, check_size, unpacked
 from pywats_events.message import Adapter, RawMessage, Unreadable
-from pywats_events.payloads import MODELS, parse
 from pywats_events.returned import SENT_BY
 from pywats_events.transports.webhook.binary_mode import attributes_in, structured
 from pywats_events.transports.webhook.config import HookConfig
@@ -21,7 +18,6 @@ _STRUCTURED: Final = "application/cloudevents"
 #: Formats whose bodies are JSON.
 _JSON: Final = frozenset({None, "json", "cloudevents", "events", "cfx"})
 #: Those whose events are as their sender made them.
-_AS_SENT: Final = ("cloudevents", "events")
 #: What is told of a body with too many bytes.
 TOO_LARGE: Final = BodyTooLarge.__name__
 
@@ -47,8 +43,7 @@ class HookAdapter:
             reason = f"there is no hook {message.address} any more; add it under [[webhook.hooks]]"
             return [_unreadable(message, reason, "NoHook")]
         try:
-            parts = self._adapter(_prepared(message, hook))
-            return [_fitting(part) for part in parts] if hook.format in _AS_SENT else parts
+            return self._adapter(_prepared(message, hook))
         except BodyError as error:
             return [_unreadable(message, f"body: {error}", type(error).__name__)]
         except EventFormatError as error:
@@ -77,20 +72,6 @@ def _prepared(message: RawMessage, hook: HookConfig) -> RawMessage:
     if body is message.body:
         return message
     return dataclasses.replace(message, body=body, content_encoding=None, content_type=content_type)
-
-
-def _fitting(part: Event | Unreadable) -> Event | Unreadable:
-    """Refuse an event whose data are not those of its type, while there is a caller to hear it."""
-    if isinstance(part, Unreadable) or part.event_type not in MODELS:
-        return part
-    try:
-        parse(part)
-    except ValidationError as error:
-        (first, *_) = error.errors(include_url=False, include_input=False, include_context=False)
-        field = ".".join(["data", *map(str, first["loc"])])
-        reason = f"{part.event_type.value} {part.id[:100]}: {field}: {first['msg']}"
-        return Unreadable(id=part.id, reason=reason, error=type(error).__name__, source=part.source)
-    return part
 
 
 def _unreadable(message: RawMessage, reason: str, error: str) -> Unreadable:

@@ -54,21 +54,6 @@ def test_data_can_not_pass_for_attributes():
     assert isinstance(broken, Unreadable)
 
 
-def test_data_that_are_not_those_of_their_type():
-    """Whoever sends them hears which field is wrong; types that are not ours may hold anything."""
-    for body, words in (
-        (b"{}", "test.result /x#1: data.unit_id: Field required"),
-        (b'{"unit_id": 7}', "test.result /x#1: data.unit_id: Input should be a valid string"),
-        (b'{"unit_id": "SN-1", "tests": [{}, {"name": 1}]}', "test.result /x#1: data.tests.1.name"),
-    ):
-        (broken,) = read(body, ATTRIBUTES)
-        assert isinstance(broken, Unreadable)
-        assert broken.reason.startswith(words)
-    for kind in ("com.acme.anything", "custom"):
-        (event,) = read(b'{"unit_id": 7}', ATTRIBUTES | {"ce-type": kind})
-        assert isinstance(event, Event)
-
-
 def test_what_the_journal_kept_is_read_again():
     """Packed bodies and headers of binary mode give the same events from what the journal keeps."""
     packed = gzip.compress(b'{"unit_id": "SN-1"}')
