@@ -137,8 +137,10 @@ class Bridge:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # the second signal may come before the end that the first one asked for has begun
+        is_hurried = isinstance(error, asyncio.CancelledError)
         try:
-            await self.bus.stop(timeout=self._stop_timeout)
+            await self.bus.stop(timeout=0 if is_hurried else self._stop_timeout)
         except asyncio.CancelledError:  # told to end a second time
             await self.bus.stop(timeout=0)
             raise
