@@ -39,7 +39,7 @@ from pywats_api.errors import (
     ValidationError,
     WatsApiError,
 )
-from pywats_api.process import Process
+from pywats_api.process_records import Process
 from pywats_api.product_bom import Bom, BomItem
 from pywats_api.product_box_build import BoxBuildSubunit, BoxBuildTemplate
 from pywats_api.product_records import Product, ProductGroup, ProductRevision, ProductState, ProductView

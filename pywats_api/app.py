@@ -1,7 +1,7 @@
 """The server itself: is it there, which version is it, what does the account know."""
 
 from pywats_api.connection import Connection
-from pywats_api.process import Process
+from pywats_api.process_records import Process
 from pywats_api.product_records import ProductGroup
 
 

@@ -20,6 +20,7 @@ from pywats_api.asset_records import (
     TagChange,
     merged_tags,
 )
+from pywats_api.asset_status import AssetStanding
 from pywats_api.asset_upkeep import AssetUpkeep
 from pywats_api.errors import NotFoundError
 from pywats_api.records import odata_text
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-class AssetDomain(AssetUpkeep, AssetFiles):
+class AssetDomain(AssetStanding, AssetUpkeep, AssetFiles):
     """``api.asset``.
 
     An asset is named by its id or its serial number, one of the two. Serial numbers may hold anything;

@@ -4,92 +4,16 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field
 
 from pywats_api.connection import Connection
-from pywats_api.records import Record, missing
+from pywats_api.process_records import FailCode, Process, RepairCategory, RepairOperationConfig
+from pywats_api.records import missing
+
+__all__ = ["FailCode", "Process", "ProcessDomain", "RepairCategory", "RepairOperationConfig"]
 
 _MISS_INTERVAL = 10.0
 _DEFAULT_TEST_CODE = 100
 _DEFAULT_REPAIR_CODE = 500
-
-
-def _or_empty(value: Any) -> Any:
-    return [] if value is None else value
-
-
-class Process(Record):
-    """One operation of the account. A report carries its `code`; `name` is case-sensitive on the server."""
-
-    code: int
-    name: str
-    description: str | None = None
-    is_test_operation: bool = False
-    is_repair_operation: bool = False
-    is_wip_operation: bool = False
-    process_index: int | None = None
-    state: int | str | None = None
-    process_id: str | None = Field(default=None, alias="processID")
-
-    @property
-    def process_type(self) -> str:
-        """Its kind in a word: TEST, REPAIR, WIP, or OTHER."""
-        kinds = {
-            "TEST": self.is_test_operation,
-            "REPAIR": self.is_repair_operation,
-            "WIP": self.is_wip_operation,
-        }
-        return next((kind for kind, is_it in kinds.items() if is_it), "OTHER")
-
-    @property
-    def id(self) -> str | None:
-        """The same as `process_id`; only the internal list has it."""
-        return self.process_id
-
-
-class FailCode(Record):
-    """A fail code that repairs of an operation may use."""
-
-    guid: str | None = Field(default=None, alias="GUID")
-    description: str = ""
-    category: str | None = None
-    selectable: bool = True
-    sort_order: int | None = None
-    failure_type: int | None = None
-
-
-class RepairCategory(Record):
-    """A group of fail codes."""
-
-    guid: str | None = Field(default=None, alias="GUID")
-    description: str = ""
-    selectable: bool = True
-    sort_order: int | None = None
-    failure_type: int | None = None
-    image_constraint: int | None = None
-    status: int | str | None = None
-    fail_codes: Annotated[list[FailCode], BeforeValidator(_or_empty)] = Field(
-        default_factory=list, alias="Failcodes"
-    )
-
-
-class RepairOperationConfig(Record):
-    """What a repair operation asks of a report. Numbers: 0 required, 1 optional, 2 never.
-
-    Attributes:
-        comp_ref_mask: expression that the place of a component has to match.
-    """
-
-    description: str | None = None
-    uut_required: int | None = Field(default=None, alias="UUTRequired")
-    comp_ref_mask: str | None = None
-    comp_ref_mask_description: str | None = None
-    bom_constraint: str | int | None = None
-    bom_required: int | None = Field(default=None, alias="BOMRequired")
-    vendor_required: int | None = None
-    categories: Annotated[list[RepairCategory], BeforeValidator(_or_empty)] = Field(default_factory=list)
 
 
 class ProcessDomain:

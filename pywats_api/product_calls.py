@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from pywats_api.connection import Connection
-from pywats_api.errors import ErrorMode, NotFoundError, PyWATSError, ValidationError
+from pywats_api.errors import ErrorMode, NotFoundError, PyWATSError
 from pywats_api.product_records import Product, ProductRevision
-from pywats_api.records import Record, missing, path_segment
+from pywats_api.records import Record, check_counters, missing, path_segment
 from pywats_api.results import Failure, Result, Success
 from pywats_api.tags import Setting
 
@@ -87,7 +87,7 @@ class ProductCalls:
             operation, "PUT", path, body=[_to_wire(one) for one in wanted], idempotent=True
         )
         if not isinstance(answer, list):
-            _check_counters(operation, path, answer, len(wanted))
+            check_counters(operation, path, answer, str(len(wanted)))
             return list(wanted)
         return type(wanted[0]).read_list(answer, operation) if wanted else []
 
@@ -103,21 +103,6 @@ def _to_wire(wanted: Record) -> dict[str, Any]:
 def only_tags(tags: list[Setting]) -> dict[str, Any]:
     """The change of a record to these tags: the XML that it has says what they were."""
     return {"tags": tags, "xml_data": None}
-
-
-def _check_counters(operation: str, path: str, answer: Any, sent: int) -> None:
-    """Some bulk routes answer how many were taken; an error among them is a failure, though it says 200."""
-    counters = answer if isinstance(answer, dict) else {}
-    refused = next((value for name, value in counters.items() if name.lower() == "errorcount"), 0)
-    if refused:
-        raise ValidationError(
-            f"the server refused {refused} of {sent}: {counters}",
-            operation=operation,
-            method="PUT",
-            path=path,
-            status_code=200,
-            server_text=str(counters),
-        )
 
 
 async def several(call: Callable[[_K], Awaitable[_V]], keys: Sequence[_K], at_a_time: int) -> list[_V]:

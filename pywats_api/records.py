@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from pywats_api.errors import EmptyResponseError, ErrorMode, InvalidResponseError
+from pywats_api.errors import ValidationError as RefusedError
 
 
 class Record(BaseModel):
@@ -71,6 +72,25 @@ def missing(operation: str, what: str, error_mode: ErrorMode) -> None:
     """Say that a thing asked for is not there, the way the client's error mode wants it."""
     if error_mode is ErrorMode.STRICT:
         raise EmptyResponseError(f"the server has no {what}", operation=operation)
+
+
+def check_counters(operation: str, path: str, answer: Any, sent: str) -> None:
+    """Some bulk routes answer how many were taken; an error among them is a failure, though it says 200.
+
+    Raises:
+        ValidationError: the server refused some of what was sent.
+    """
+    counters = answer if isinstance(answer, dict) else {}
+    refused = next((value for name, value in counters.items() if name.lower() == "errorcount"), 0)
+    if refused:
+        raise RefusedError(
+            f"the server refused {refused} of {sent}: {counters}",
+            operation=operation,
+            method="PUT",
+            path=path,
+            status_code=200,
+            server_text=str(counters),
+        )
 
 
 def path_segment(value: str) -> str:

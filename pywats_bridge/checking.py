@@ -12,7 +12,7 @@ from handlers import Rules
 from handlers.rules import PartRule, StationRule
 from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
-from pywats_api.process import Process
+from pywats_api.process_records import Process
 from pywats_bridge.composition import handlers_of, outgoing_of, postgres_of, wats_client
 from pywats_bridge.dry_wats import DryWATS
 from pywats_bridge.mapping_checks import mapping_findings

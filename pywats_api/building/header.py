@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from pywats_api.building.errors import ReportError, naming
 from pywats_api.building.free_data import Value, free_data
-from pywats_api.process import Process
+from pywats_api.process_records import Process
 from pywats_api.wsjf import AdditionalData, AssetUse, MiscInfo, Report
 from pywats_api.wsjf.values import iso_utc
 

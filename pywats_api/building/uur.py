@@ -11,7 +11,7 @@ from pywats_api.building.errors import ReportError, naming
 from pywats_api.building.files import FileContent, file_content
 from pywats_api.building.free_data import Value
 from pywats_api.building.header import Header, operation_code, utc_now
-from pywats_api.process import Process
+from pywats_api.process_records import Process
 from pywats_api.wsjf import Failure, FileData, Report, ReportResult, ReportType, SubUnit, UurInfo
 
 FailCodes = Mapping[str, AbstractSet[str]]

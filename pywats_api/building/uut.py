@@ -9,7 +9,7 @@ from pywats_api.building.free_data import Value
 from pywats_api.building.header import Header, utc_now
 from pywats_api.building.sequence import Sequence
 from pywats_api.building.verdicts import is_failing
-from pywats_api.process import Process
+from pywats_api.process_records import Process
 from pywats_api.wsjf import Report, ReportResult, Step, StepStatus, SubUnit, UutInfo
 
 _ROOT = "MainSequence Callback"
