@@ -107,15 +107,7 @@ def _judge(
     fallback: StepStatus,
 ) -> tuple[StepStatus, str | None]:
     holds = None if value is None else _holds(value, limits)
-    if m.result is None:
-        if holds is None:
-            return fallback, None
-        return (StepStatus.PASSED if holds else StepStatus.FAILED), None
-    if m.result is Outcome.PASSED and holds is False:
-        if rules.out_of_limits == "worst":
-            return StepStatus.FAILED, "Out of limits; the station said Passed."
-        return StepStatus.PASSED, "Out of limits; the station said Passed all the same."
-    return LETTERS[m.result], None
+    return _weighed(m.result, holds, "Out of limits", rules, fallback)
 
 
 def _not_finite(m: NumericMeasurement) -> float | None:
@@ -127,7 +119,7 @@ def _not_finite(m: NumericMeasurement) -> float | None:
 
 def _boolean(m: BooleanMeasurement, name: str, rules: ReportRules, fallback: StepStatus) -> Step:
     holds = None if m.value is None or m.expected is None else m.value == m.expected
-    letter, note = _compared(m, holds, rules, fallback)
+    letter, note = _weighed(m.result, holds, "Not as expected", rules, fallback)
     text = report_text(_said("Value", m.value), _said("Expected", m.expected), note, *_common_lines(m))
     return _step(m, name, "ET_PFT", letter, text, boolean_meas=[BooleanMeas(status=meas_status(letter))])
 
@@ -135,7 +127,7 @@ def _boolean(m: BooleanMeasurement, name: str, rules: ReportRules, fallback: Ste
 def _text(m: TextMeasurement, name: str, rules: ReportRules, fallback: StepStatus) -> Step:
     value, expected = m.value or "", m.expected or None
     holds = None if m.value is None or expected is None else value == expected
-    letter, note = _compared(m, holds, rules, fallback)
+    letter, note = _weighed(m.result, holds, "Not as expected", rules, fallback)
     meas = StringMeas(
         value=clean_text(value, _STRING_LENGTH),
         limit=clean_text(expected, _STRING_LENGTH) if expected else None,
@@ -151,18 +143,19 @@ def _text(m: TextMeasurement, name: str, rules: ReportRules, fallback: StepStatu
     return _step(m, name, "ET_SVT", letter, text, string_meas=[meas])
 
 
-def _compared(
-    m: BooleanMeasurement | TextMeasurement, holds: bool | None, rules: ReportRules, fallback: StepStatus
+def _weighed(
+    said: Outcome | None, holds: bool | None, otherwise: str, rules: ReportRules, fallback: StepStatus
 ) -> tuple[StepStatus, str | None]:
-    if m.result is None:
+    """Weigh what the station said against what its own figures say; a note tells where they differ."""
+    if said is None:
         if holds is None:
             return fallback, None
         return (StepStatus.PASSED if holds else StepStatus.FAILED), None
-    if m.result is Outcome.PASSED and holds is False:
+    if said is Outcome.PASSED and holds is False:
         if rules.out_of_limits == "worst":
-            return StepStatus.FAILED, "Not as expected; the station said Passed."
-        return StepStatus.PASSED, "Not as expected; the station said Passed all the same."
-    return LETTERS[m.result], None
+            return StepStatus.FAILED, f"{otherwise}; the station said Passed."
+        return StepStatus.PASSED, f"{otherwise}; the station said Passed all the same."
+    return LETTERS[said], None
 
 
 def _feature(m: FeatureMeasurement, name: str, fallback: StepStatus) -> Step:

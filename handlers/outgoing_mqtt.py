@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -21,8 +21,8 @@ from handlers.outgoing_rules import OutgoingRule
 from pywats_events.errors import DestinationUnavailable, PermanentError
 from pywats_events.event import Event
 from pywats_events.returned import SENT_BY
-from pywats_events.transports.mqtt.config import MQTTBroker, MQTTConfig
-from pywats_events.transports.mqtt.connection import tls_context
+from pywats_events.transports.brokers import tls_context
+from pywats_events.transports.mqtt.config import MQTTBroker
 from pywats_events.transports.mqtt.troubles import BrokerEnds, BrokerGone, BrokerRefuses, explain
 from pywats_events.transports.mqtt.wire import Wire
 
@@ -252,7 +252,7 @@ class Link:
     async def open(self) -> None:
         """Connect and log in. Raises what keeps us from it."""
         config = self._config
-        context = await tls_context(cast("MQTTConfig", config))  # it asks for no more than a broker
+        context = await tls_context(config)
         await self._loop.create_connection(
             lambda: self._wire,
             config.host,

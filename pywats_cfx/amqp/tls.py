@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from hashlib import sha256
 from typing import Final, cast
 
 from pywats_cfx.config import AMQPConfig
+from pywats_events.transports import brokers
 
 
 class KeyNotPinned(ssl.SSLError):
@@ -39,17 +39,8 @@ async def tls_context(config: AMQPConfig) -> ssl.SSLContext | None:
     Raises:
         OSError: a certificate file can't be read, or holds no certificate (``ssl.SSLError``).
     """
-    return await asyncio.to_thread(_context, config) if config.tls else None
-
-
-def _context(config: AMQPConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=config.ca_file)
-    if config.cert_file is not None:
-        context.load_cert_chain(config.cert_file, config.key_file)
-    if not config.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if config.public_key_pins:
+    context = await brokers.tls_context(config)
+    if context is not None and config.public_key_pins:
         context.sslobject_class = _pinned(frozenset(config.public_key_pins))
     return context
 

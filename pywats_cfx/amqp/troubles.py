@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-
 from pywats_cfx.amqp.tls import HandshakeWasted, KeyNotPinned
 from pywats_cfx.config import AMQPConfig
+from pywats_events.transports.brokers import explain_network, refuses_certificate
 
 
 class BrokerGone(Exception):  # noqa: N818  # says what happened
@@ -25,7 +23,7 @@ class BrokerUnfit(Exception):  # noqa: N818  # says a state
     """The broker can't be used; the text says why and what to do."""
 
 
-def explain_connection(error: BaseException, config: AMQPConfig) -> str | None:  # noqa: PLR0911  # one for each
+def explain_connection(error: BaseException, config: AMQPConfig) -> str | None:
     """Say in one line what keeps us from the broker. None: it has nothing to do with the network or TLS."""
     broker = config.broker
     match error:
@@ -34,47 +32,19 @@ def explain_connection(error: BaseException, config: AMQPConfig) -> str | None: 
                 f"{broker}: its public key is not pinned (SHA-256 {error.pin}): if that is the broker's new "
                 "key, add it to public_key_pins; if not, somebody else answers in its place"
             )
-        case ssl.SSLCertVerificationError():
-            said = getattr(error, "verify_message", error)
-            return (
-                f"{broker}: its certificate is not trusted ({said}): "
-                "set ca_file to the certificate of its authority, and host to a name that it is made for"
-            )
-        case ssl.SSLError() if "certificate" in str(error).lower() or isinstance(error, HandshakeWasted):
-            said = getattr(error, "reason", None) or error
-            return (
-                f"{broker} refuses our certificate ({said}): set cert_file and key_file to a certificate "
-                "that the broker's authority signed and that has not expired"
-            )
-        case ssl.SSLError():
-            said = getattr(error, "reason", None) or error
-            return f"{broker}: no TLS connection ({said}): check port, ca_file, cert_file and key_file"
-        case FileNotFoundError() | PermissionError():
-            return f"{broker}: a certificate file can't be read ({error}): check ca_file, cert_file, key_file"
-        case TimeoutError():
-            return (
-                f"{broker} does not answer within {config.connect_timeout:g} s: check host, port and firewall"
-            )
-        case socket.gaierror():
-            return f'{broker}: no machine is called "{config.host}": check host'
-        case ConnectionRefusedError():
-            return f"{broker} refuses the connection: is the broker running, and is the port right?"
+        case HandshakeWasted():
+            return refuses_certificate(error, config)
         case IntakeFailed():
             return (
                 f"a message could not be taken in: {error}; this is a fault of the program, please report it"
             )
-    return None
+    return explain_network(error, config)
 
 
 def without_name(said: str, config: AMQPConfig) -> str:
     """Leave the broker's name out of the beginning of what was said, for a line that has named it."""
     rest = said.removeprefix(config.broker)
     return said if rest == said else rest.lstrip(": ")
-
-
-def lost(error: BaseException, config: AMQPConfig) -> str:
-    """Say that a connection was lost for a reason that has no words of its own here."""
-    return f"connection to {config.broker} lost: {' '.join(str(error).split()) or type(error).__name__}"
 
 
 def refuses_user(config: AMQPConfig) -> str:

@@ -11,11 +11,11 @@ from pywats_cfx.amqp.troubles import (
     BrokerGone,
     acknowledgement_timeout,
     explain_connection,
-    lost,
     refuses_user,
     refuses_virtual_host,
 )
 from pywats_cfx.config import AMQPConfig
+from pywats_events.transports.brokers import lost
 
 #: What the library says when the other side answers with the header of another version of AMQP.
 _OTHER_AMQP: Final = "Unexpected AMQP protocol header"

@@ -8,7 +8,6 @@ from pywats_cfx.amqp.troubles import (
     BrokerGone,
     acknowledgement_timeout,
     explain_connection,
-    lost,
     refuses_user,
     refuses_virtual_host,
 )
@@ -16,6 +15,7 @@ from pywats_cfx.amqp10 import ProtonMissing
 from pywats_cfx.amqp10.errors import LoginRefused, NotAmqp10, ProtocolError, RemoteError
 from pywats_cfx.amqp10.watching import BrokerDeaf, LinkDead
 from pywats_cfx.config import AMQPConfig
+from pywats_events.transports.brokers import lost
 
 #: RabbitMQ 3 describes its internal errors by pages of its own state.
 _LONGEST: Final = 200

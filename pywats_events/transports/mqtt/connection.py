@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from pywats_events.transports.brokers import tls_context
 from pywats_events.transports.mqtt.acknowledgements import Acknowledgements
 from pywats_events.transports.mqtt.config import LARGEST_PACKET, MQTTConfig
 from pywats_events.transports.mqtt.troubles import (
@@ -373,22 +373,3 @@ async def answers(config: MQTTConfig) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
-
-
-async def tls_context(config: MQTTConfig) -> ssl.SSLContext | None:
-    """Give what a connection to the broker is encrypted by; None where it is not.
-
-    Raises:
-        OSError: a certificate file can't be read, or holds no certificate (``ssl.SSLError``).
-    """
-    return await asyncio.to_thread(_context, config) if config.tls else None
-
-
-def _context(config: MQTTConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=config.ca_file)
-    if config.cert_file is not None:
-        context.load_cert_chain(config.cert_file, config.key_file)
-    if not config.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

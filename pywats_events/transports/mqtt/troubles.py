@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from typing import Final
 
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pywats_events.journal.interface import JournalError
+from pywats_events.transports.brokers import explain_network, lost
 from pywats_events.transports.mqtt.config import MQTTBroker
 from pywats_events.transports.mqtt.wire import NotMQTT
 
@@ -136,40 +135,7 @@ def explain(error: BaseException, config: MQTTBroker) -> str:  # noqa: C901, PLR
             return f"{error}; this is a fault of the program, please report it"
         case JournalError():
             return f"the journal can't be read: {error}"
-    return _network(error, config)
-
-
-def _network(error: BaseException, config: MQTTBroker) -> str:  # noqa: PLR0911  # one line for each
-    broker = config.broker
-    match error:
-        case ssl.SSLCertVerificationError():
-            said = getattr(error, "verify_message", error)
-            return (
-                f"{broker}: its certificate is not trusted ({said}): "
-                "set ca_file to the certificate of its authority, and host to a name that it is made for"
-            )
-        case ssl.SSLError() if "certificate" in str(error).lower() or "unknown_ca" in str(error).lower():
-            said = getattr(error, "reason", None) or error
-            return (
-                f"{broker} refuses our certificate ({said}): set cert_file and key_file to a certificate "
-                "that the broker's authority signed and that has not expired"
-            )
-        case ssl.SSLError():
-            said = getattr(error, "reason", None) or error
-            return f"{broker}: no TLS connection ({said}): check port, ca_file, cert_file and key_file"
-        case FileNotFoundError() | PermissionError():
-            return f"{broker}: a certificate file can't be read ({error}): check ca_file, cert_file, key_file"
-        case TimeoutError():
-            return (
-                f"{broker} does not answer within {config.connect_timeout:g} s: check host, port and firewall"
-            )
-        case socket.gaierror():
-            return f'{broker}: no machine is called "{config.host}": check host'
-        case ConnectionRefusedError():
-            return f"{broker} refuses the connection: is the broker running, and is the port right?"
-        case OSError() if "Multiple exceptions" in str(error):
-            return f"{broker} can't be reached: is the broker running, and is the port right? ({error})"
-    return f"connection to {broker} lost: {' '.join(str(error).split()) or type(error).__name__}"
+    return explain_network(error, config) or lost(error, config)
 
 
 def _refusal(code: int, error: BaseException, config: MQTTBroker) -> str:
