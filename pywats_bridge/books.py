@@ -25,6 +25,7 @@ _SUMS: Final = ("received", "repeated", "done", "dropped", "discarded", "dead", 
 _STYLES: Final = {
     "done": "green",
     "failed": "yellow",
+    "parked": "yellow",
     "dead": "red",
     "received": "bold",
 }

@@ -8,7 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from pywats_events.journal import DeliveryState, Entry, Journal, Query, RawRecord
+from pywats_events.journal import (
+    Attempt,
+    DeliveryState,
+    Entry,
+    Journal,
+    Parking,
+    Passed,
+    Query,
+    RawRecord,
+    Replay,
+)
 
 #: Most entries of one unit or message.
 MOST: Final = 10_000
@@ -31,7 +41,7 @@ class Chapter:
 
     Attributes:
         time: when.
-        what: received, event, failed, or the state that a delivery is in now.
+        what: received, event, failed, parked, freed, replayed, or the state that a delivery is in now.
         said: the rest, for people.
         facts: the same for programs.
     """
@@ -164,11 +174,27 @@ def _local(moment: datetime) -> str:
 def _delivered(entry: Entry) -> Iterator[Chapter]:
     who = f"{entry.handler} {entry.id}: " if entry.handler else ""
     facts = {"id": entry.id, "handler": entry.handler}
-    for one in entry.attempts:
-        failed = {**facts, "error": one.error, "reason": one.reason}
-        yield Chapter(one.at, "failed", f"{who}{one.error}: {one.reason}", failed)
+    for one in entry.history:
+        yield from _passed(one, who, facts, is_now=entry.state is DeliveryState.PARKED)
     facts |= {"state": entry.state.value}
     yield Chapter(entry.changed, entry.state.value, f"{who}{_outcome(entry)}", {**facts, **_more(entry)})
+
+
+def _passed(one: Passed, who: str, facts: Mapping[str, Any], *, is_now: bool) -> Iterator[Chapter]:
+    match one:
+        case Attempt(at=at, error=error, reason=reason):
+            why = {"error": error, "reason": reason}
+            yield Chapter(at, "failed", f"{who}{error}: {reason}", {**facts, **why})
+        case Replay(at=at):
+            yield Chapter(at, "replayed", f"{who}put through again", facts)
+        case Parking(freed=None, times=1) if is_now:
+            return  # which is what the state says
+        case Parking(at=at, error=error, reason=reason, times=times, last=last, freed=freed):
+            more = {"error": error, "reason": reason, "times": times, "last": last.isoformat()}
+            often = f", {times} times until {_local(last)}" if times > 1 else ""
+            yield Chapter(at, "parked", f"{who}left alone{often} ({error}: {reason})", {**facts, **more})
+            if freed is not None:
+                yield Chapter(freed, "freed", f"{who}its turn again", facts)
 
 
 def _outcome(entry: Entry) -> str:

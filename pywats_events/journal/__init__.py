@@ -2,6 +2,7 @@
 
 from pywats_events.journal.interface import Journal, JournalError, JournalFull
 from pywats_events.journal.records import (
+    MOST_PARKINGS,
     READ_AGAIN,
     SUPERSEDED,
     Amended,
@@ -20,10 +21,13 @@ from pywats_events.journal.records import (
     MessageHead,
     MessageSums,
     Park,
+    Parking,
+    Passed,
     Query,
     RawRecord,
     Receipt,
     Release,
+    Replay,
     RetryAt,
     Routed,
     Stats,
@@ -31,6 +35,7 @@ from pywats_events.journal.records import (
 )
 
 __all__ = [
+    "MOST_PARKINGS",
     "READ_AGAIN",
     "SUPERSEDED",
     "Amended",
@@ -52,10 +57,13 @@ __all__ = [
     "MessageHead",
     "MessageSums",
     "Park",
+    "Parking",
+    "Passed",
     "Query",
     "RawRecord",
     "Receipt",
     "Release",
+    "Replay",
     "RetryAt",
     "Routed",
     "Stats",

@@ -105,6 +105,8 @@ class Journal(Protocol):
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries, in one commit.
 
+        Tries that failed and times of being left alone stay in their history, see ``Entry``.
+
         Returns:
             Ids of the events all of whose deliveries are settled now, with those that this journal's claims
             have superseded since the last call.
@@ -114,7 +116,10 @@ class Journal(Protocol):
         """Set free the deliveries that are parked on this; give their number."""
 
     async def replay(self, query: Query, *, now: datetime) -> int:
-        """Make dead letters that fit the query pending again, with no tries spent; give their number."""
+        """Make dead letters that fit the query pending again, with no tries spent; give their number.
+
+        What they came through before stays in their history, and that they were replayed.
+        """
 
     async def discard(self, query: Query, *, reason: str, now: datetime) -> int:
         """Put dead letters that fit the query away for good, keeping the reason; give their number."""

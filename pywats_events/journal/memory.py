@@ -188,7 +188,7 @@ class MemoryJournal:
             changed=now,
             error=broken.error,
             reason=broken.reason,
-            attempts=(Attempt(now, broken.error, broken.reason),),
+            history=(Attempt(now, broken.error, broken.reason),),
             part_id=broken.id,
             fingerprint=fingerprint("", broken.error, broken.reason),
         )
@@ -218,6 +218,8 @@ class MemoryJournal:
         row.state, row.changed = state, now
 
     def _free(self, row: Row, now: datetime) -> None:
+        if row.state is DeliveryState.PARKED:
+            row.note_freed(now)
         self._unpark_row(row)
         self._land(row)
         self._set_state(row, DeliveryState.PENDING, now)
@@ -312,7 +314,8 @@ class MemoryJournal:
                 self._set_state(row, DeliveryState.WAITING, now)
                 self._timers.wake_at(row, at)
             case Park(on=on, until=until, error=error, reason=reason):
-                row.error, row.reason, row.parked_on = error, reason, on
+                row.note_parking(error, reason, now)
+                row.parked_on = on
                 self._set_state(row, DeliveryState.PARKED, now)
                 for name in on:
                     self._parked[name].add(row.id)
@@ -413,7 +416,7 @@ class MemoryJournal:
                 continue
             number += 1
             self._dead.pop(row.id, None)
-            row.tries, row.error, row.reason = 0, None, None
+            row.note_replay(now)
             self._set_state(row, DeliveryState.PENDING, now)
             self._open_of.setdefault(row.event.id, set()).add(row.id)
             self._turns.enter(row, row.event.key)

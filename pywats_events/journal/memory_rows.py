@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from pywats_events.event import Event
 from pywats_events.journal.fingerprint import fingerprint
 from pywats_events.journal.memory_messages import Message
-from pywats_events.journal.records import Attempt, DeliveryState, Entry, Query
+from pywats_events.journal.records import (
+    ID_DIGITS,
+    MOST_PARKINGS,
+    Attempt,
+    DeliveryState,
+    Entry,
+    Parking,
+    Passed,
+    Query,
+    Replay,
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +43,7 @@ class Row:
     rule: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     tries: int = 0
-    attempts: tuple[Attempt, ...] = ()
+    history: tuple[Passed, ...] = ()
     due: datetime | None = None
     parked_on: tuple[str, ...] = ()
     claim: int = 0
@@ -50,8 +60,32 @@ class Row:
         """Write a failed try down."""
         self.tries += 1
         self.error, self.reason = error, reason
-        self.attempts = (*self.attempts, Attempt(now, error, reason))
+        self.history = (*self.history, Attempt(now, error, reason))
         self.fingerprint = fingerprint(self.handler, error, reason)
+
+    def note_parking(self, error: str, reason: str, now: datetime) -> None:
+        """Write down that it is left alone: as one with the time before, if nothing but that lies between."""
+        self.error, self.reason = error, reason
+        *before, last = self.history or (None,)
+        if isinstance(last, Parking) and (
+            (last.error, last.reason) == (error, reason)
+            or sum(isinstance(one, Parking) for one in before) >= MOST_PARKINGS
+        ):
+            again = Parking(last.at, error, reason, last.times + 1, now, None)
+            self.history = (*self.history[:-1], again)
+        else:
+            self.history = (*self.history, Parking(now, error, reason, 1, now, None))
+
+    def note_freed(self, now: datetime) -> None:
+        """Write down that it is left alone no more."""
+        last = self.history[-1]
+        if isinstance(last, Parking):
+            self.history = (*self.history[:-1], replace(last, freed=now))
+
+    def note_replay(self, now: datetime) -> None:
+        """Write down that it was put through again, with all its tries."""
+        self.tries, self.error, self.reason = 0, None, None
+        self.history = (*self.history, Replay(now))
 
     def to_entry(self) -> Entry:
         """Give it as a search shows it."""
@@ -64,7 +98,7 @@ class Row:
             reason=self.reason,
             rule=self.rule,
             detail=self.detail,
-            attempts=self.attempts,
+            history=self.history,
             first_seen=self.first_seen,
             changed=self.changed,
             retry_at=self.due if self.state in TIMED else None,
@@ -140,6 +174,9 @@ def _unit(event: Event) -> object:
 
 
 def _mentions(row: Row, text: str) -> bool:
-    event = row.event
-    places = (row.source, row.message_name, row.reason, *((event.key, event.id) if event else ()))
-    return any(text in place.casefold() for place in places if place)
+    places = (row.source, row.message_name, row.reason, row.event.key if row.event else None)
+    return any(text in place.casefold() for place in places if place) or _begins(row.event_id, text)
+
+
+def _begins(event_id: str, text: str) -> bool:
+    return event_id.casefold().startswith(text) and len(text) >= min(ID_DIGITS, len(event_id))

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pywats_events.journal.records import SUPERSEDED
+from pywats_events.journal.records import MOST_PARKINGS, SUPERSEDED
+from pywats_events.journal.stored_values import PARKED
 
 #: The settings of functions that only ever look rows up one by one.
 _BY_INDEX: Final = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off"
@@ -116,7 +117,8 @@ DECLARE
     lanes bytea[]; handlers text[]; befores smallint[];
 BEGIN
     WITH freed AS (
-        UPDATE deliveries d SET state = 0, due = NULL, changed = moment
+        UPDATE deliveries d SET state = 0, due = NULL, changed = moment,
+            freed = CASE WHEN before.state = 3 THEN moment ELSE d.freed END
         FROM (
             SELECT o.seq, o.state FROM unnest(seqs) AS given (seq)
             CROSS JOIN LATERAL (SELECT * FROM deliveries d WHERE d.seq = given.seq OFFSET 0) o
@@ -410,6 +412,15 @@ BEGIN
 END $$;
 """
 
+#: Tells in a stored history how often it was left alone, as the server writes it.
+_MARK: Final = f', "{PARKED}", '
+#: Whether a time of being left alone counts as one with that before it; see ``MOST_PARKINGS``.
+_COUNTS_ON: Final = f"""(
+    d.parks IS NOT NULL AND (
+        (d.error = v.error AND d.reason = v.reason)
+        OR length(d.attempts) - length(replace(d.attempts, '{_MARK}', '')) >= {MOST_PARKINGS * len(_MARK)}
+    )
+)"""
 #: Verdicts (v_) and the names that parked ones wait for (p_; p_verdict counts from 1). A verdict under a claim
 #: that does not hold any more is void. Gives the numbers of the verdicts that have closed an event.
 _SETTLE: Final = f"""
@@ -429,7 +440,17 @@ BEGIN
             tries = d.tries + CASE WHEN v.attempt IS NULL THEN 0 ELSE 1 END,
             error = coalesce(v.error, d.error), reason = coalesce(v.reason, d.reason),
             rule = v.rule, detail = v.detail, fingerprint = v.fingerprint,
-            attempts = CASE WHEN v.attempt IS NULL THEN d.attempts ELSE concat_ws(',', d.attempts, v.attempt) END
+            attempts = CASE WHEN v.attempt IS NULL AND (v.state <> 3 OR d.parks IS NULL OR {_COUNTS_ON})
+                THEN d.attempts
+                ELSE concat_ws(',', d.attempts, CASE WHEN d.parks IS NOT NULL THEN json_build_array(
+                    d.parked_since, d.error, d.reason, '{PARKED}', d.parks, d.parked_last, d.freed
+                )::text END, v.attempt) END,
+            parks = CASE WHEN v.state = 3 THEN CASE WHEN {_COUNTS_ON} THEN d.parks + 1 ELSE 1 END
+                WHEN v.attempt IS NULL THEN d.parks END,
+            parked_since = CASE WHEN v.state = 3 THEN CASE WHEN {_COUNTS_ON} THEN d.parked_since ELSE moment END
+                WHEN v.attempt IS NULL THEN d.parked_since END,
+            parked_last = CASE WHEN v.state = 3 THEN moment WHEN v.attempt IS NULL THEN d.parked_last END,
+            freed = CASE WHEN v.state <> 3 AND v.attempt IS NULL THEN d.freed END
         FROM unnest(
             v_seq, v_claim, v_state, v_due, v_error, v_reason, v_rule, v_detail, v_attempt, v_fingerprint
         ) WITH ORDINALITY AS v (seq, claim, state, due, error, reason, rule, detail, attempt, fingerprint, n)
@@ -472,7 +493,7 @@ BEGIN
     PERFORM turn();
     WITH replayed AS (
         UPDATE deliveries d SET state = 0, tries = 0, error = NULL, reason = NULL, fingerprint = NULL,
-            changed = moment
+            changed = moment, attempts = concat_ws(',', d.attempts, json_build_array(moment)::text)
         FROM unnest(seqs) AS given (seq) WHERE d.seq = given.seq AND d.state = 6 AND d.handler <> ''
         RETURNING d.message, d.lane, d.handler
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pywats_events.event import Event
 from pywats_events.journal.fingerprint import fingerprint
-from pywats_events.journal.postgres_values import CODES, attempt, digest, text, untext
+from pywats_events.journal.postgres_values import CODES, digest, text, untext
 from pywats_events.journal.postgres_writer import Question, Row
 from pywats_events.journal.records import (
     Appended,
@@ -27,7 +27,7 @@ from pywats_events.journal.records import (
     RetryAt,
     Verdict,
 )
-from pywats_events.journal.stored_values import document, event_of, moment, stamp, to_json
+from pywats_events.journal.stored_values import attempt, document, event_of, moment, stamp, to_json
 from pywats_events.message import Unreadable
 
 #: Bytes are compressed once and mostly never read again.

@@ -15,14 +15,15 @@ from pywats_events.journal.postgres_connection import Connection
 from pywats_events.journal.postgres_values import (
     CODES,
     STATES,
-    attempts_of,
     digest,
     from_json,
+    history_of,
     number_of,
     text,
     untext,
 )
 from pywats_events.journal.records import (
+    ID_DIGITS,
     DeadGroup,
     DeliveryState,
     Entry,
@@ -31,6 +32,7 @@ from pywats_events.journal.records import (
     Ledger,
     MessageHead,
     MessageSums,
+    Parking,
     Query,
     RawRecord,
     Stats,
@@ -46,7 +48,8 @@ _ENTRY: Final = f"""
         d.first_seen, d.changed, d.due, CASE WHEN m.has_raw THEN m.id::text END, d.source, d.message_name,
         d.fingerprint,
         CASE WHEN d.state = 3
-            THEN ARRAY(SELECT p.name FROM parked p WHERE p.delivery = d.seq ORDER BY p.place) END
+            THEN ARRAY(SELECT p.name FROM parked p WHERE p.delivery = d.seq ORDER BY p.place) END,
+        d.parks, d.parked_since, d.parked_last, d.freed
     FROM {_TABLES}
 """  # noqa: S608  # words of ours
 _TIMED: Final = (DeliveryState.WAITING, DeliveryState.PARKED)
@@ -58,8 +61,12 @@ _MENTIONS: Final = " OR ".join(
         "d.message_name",
         "d.reason",
         "d.key",
-        "CASE WHEN d.handler <> '' THEN e.id END",
     )
+)
+#: An event id goes by its beginning.
+_BEGINS: Final = (
+    "strpos(comparable(e.id), comparable(%(text)s)) = 1 "
+    f"AND length(comparable(%(text)s)) >= least({ID_DIGITS}, length(e.id))"
 )
 #: The conditions of a query's members, and how their values are stored.
 _TERMS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
@@ -76,7 +83,7 @@ _TERMS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "fingerprint": ("d.fingerprint = %(fingerprint)s", text),
     "since": ("d.first_seen >= %(since)s", stamp),
     "before": ("d.first_seen < %(before)s", stamp),
-    "text": (f"({_MENTIONS})", text),
+    "text": (f"({_MENTIONS} OR {_BEGINS})", text),
 }
 
 
@@ -151,7 +158,12 @@ def _entry(row: Sequence[Any], skew: int) -> Entry:
         due,
         *rest,
     ) = row
-    message_id, source, message_name, fingerprint, parked_on = rest
+    message_id, source, message_name, fingerprint, parked_on, parks, since, last, freed = rest
+    history = history_of(attempts)
+    if parks:
+        until = None if freed is None else moment(freed)
+        parking = Parking(moment(since), untext(error), untext(reason), parks, moment(last), until)
+        history = (*history, parking)
     state = STATES[code]
     return Entry(
         id=str(seq),
@@ -162,7 +174,7 @@ def _entry(row: Sequence[Any], skew: int) -> Entry:
         reason=untext(reason),
         rule=untext(rule),
         detail=from_json(detail),
-        attempts=attempts_of(attempts),
+        history=history,
         first_seen=moment(first_seen),
         changed=moment(changed),
         retry_at=moment(due - skew) if due is not None and state in _TIMED else None,

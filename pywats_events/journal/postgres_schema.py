@@ -21,6 +21,8 @@ OLDEST_SERVER: Final = 13
 #: it is kept exact at every change, so that a claim reads just what it gives. States above 3 are settled.
 #: ``messages.since`` is when it was received, or closed. ``sums`` is only ever added to, and folded now and
 #: then: a row that everybody changes would grow without end while a backup of the database runs.
+#: ``deliveries.attempts`` is the whole history, but for the last time of being left alone: that is ``parks``
+#: (how often) to ``freed``, with the error and reason of the row, until something else goes wrong.
 MIGRATIONS: Final = (
     (
         "CREATE TABLE journal_version (version integer PRIMARY KEY, since timestamptz NOT NULL)",
@@ -119,6 +121,16 @@ MIGRATIONS: Final = (
             needs_attention boolean NOT NULL,
             probed_until bigint NOT NULL DEFAULT 0
         )
+        """,
+    ),
+    (
+        """
+        ALTER TABLE deliveries ADD COLUMN parks integer, ADD COLUMN parked_since bigint,
+            ADD COLUMN parked_last bigint, ADD COLUMN freed bigint
+        """,
+        """
+        UPDATE deliveries SET parks = 1, parked_since = changed, parked_last = changed
+        WHERE state = 3 AND state < 4
         """,
     ),
 )

@@ -12,9 +12,9 @@ from pywats_events.journal.fingerprint import fingerprint
 from pywats_events.journal.postgres_connection import Connection
 from pywats_events.journal.postgres_questions import LEARN, LearnRequest, unit_digest
 from pywats_events.journal.postgres_reading import found_dead
-from pywats_events.journal.postgres_values import attempt, digest, number_of, text, untext
+from pywats_events.journal.postgres_values import digest, number_of, text, untext
 from pywats_events.journal.records import READ_AGAIN, Amended, Hold, Query, Receipt, Routed
-from pywats_events.journal.stored_values import document, stamp
+from pywats_events.journal.stored_values import attempt, document, stamp
 from pywats_events.message import Unreadable
 
 #: Most messages that are removed in one transaction: nobody else writes meanwhile.

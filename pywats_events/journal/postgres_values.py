@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final, overload
 
-from pywats_events.journal.records import Attempt, DeliveryState
-from pywats_events.journal.stored_values import moment
+from pywats_events.journal.records import DeliveryState, Parking, Passed
+from pywats_events.journal.stored_values import passed_of
 
 #: States as they are stored. The tables keep these numbers for ever; those below 4 are open.
 STATES: Final = (
@@ -59,14 +60,16 @@ def digest(value: str) -> bytes:
     return blake2b(value.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def attempt(at: int, error: str, reason: str) -> str:
-    """Give one failed try as it is stored; several are joined by commas."""
-    return json.dumps((at, error, reason), separators=(",", ":"))
+def history_of(stored: str | None) -> tuple[Passed, ...]:
+    """Give back what a delivery came through; what it is stored as is joined by commas."""
+    return tuple(map(_passed_of, json.loads(f"[{stored or ''}]")))
 
 
-def attempts_of(stored: str | None) -> tuple[Attempt, ...]:
-    """Give back the tries that failed."""
-    return tuple(Attempt(moment(at), error, reason) for at, error, reason in json.loads(f"[{stored or ''}]"))
+def _passed_of(stored: Sequence[Any]) -> Passed:
+    passed = passed_of(stored)
+    if isinstance(passed, Parking):  # written by the server, of texts that stood there
+        return replace(passed, error=untext(passed.error), reason=untext(passed.reason))
+    return passed
 
 
 def from_json(stored: str | None) -> Mapping[str, Any]:

@@ -34,6 +34,12 @@ class DeliveryState(StrEnum):
 SUPERSEDED: Final = "superseded by a later one"
 #: Rule of an unreadable part that could be read later.
 READ_AGAIN: Final = "read again"
+#: Fewer characters, unless they are all, name no event in a search for a text: those of a hexadecimal id may
+#: spell any short word.
+ID_DIGITS: Final = 8
+#: So many times of being left alone for different reasons stand apart in a delivery's history; from then on
+#: those that follow each other count as one, whatever their reasons.
+MOST_PARKINGS: Final = 20
 
 _SETTLED = frozenset({DeliveryState.DONE, DeliveryState.DROPPED, DeliveryState.DEAD, DeliveryState.DISCARDED})
 
@@ -242,6 +248,38 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Parking:
+    """A time during which it was left alone; those that follow each other for one reason count as one.
+
+    Attributes:
+        at: when it was parked, the first time.
+        error: class of the error.
+        reason: what it said, the last time.
+        times: how often.
+        last: when it was parked the last time.
+        freed: when it was set free after that; None while it is parked.
+    """
+
+    at: datetime
+    error: str
+    reason: str
+    times: int
+    last: datetime
+    freed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Somebody has put the dead letter through again, at this time."""
+
+    at: datetime
+
+
+#: Something that a delivery came through on its way to the state that it is in.
+Passed: TypeAlias = Attempt | Parking | Replay
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the journal, as a search shows it.
 
@@ -251,7 +289,7 @@ class Entry:
         handler: name of the handler; empty when no event could be made.
         rule: why it was dropped or discarded.
         detail: what the handler said of a delivery that is done.
-        attempts: the tries that failed, oldest first.
+        history: what it came through, oldest first; what it came to is ``state``, since ``changed``.
         retry_at: when it will be tried again.
         parked_on: what it waits for.
         message_id: key of the raw message, for ``Journal.raw``.
@@ -267,7 +305,7 @@ class Entry:
     reason: str | None
     rule: str | None
     detail: Mapping[str, Any]
-    attempts: tuple[Attempt, ...]
+    history: tuple[Passed, ...]
     first_seen: datetime
     changed: datetime
     retry_at: datetime | None
@@ -277,6 +315,11 @@ class Entry:
     message_name: str | None
     part_id: str | None = None
     fingerprint: str | None = None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The tries that failed, oldest first."""
+        return tuple(one for one in self.history if isinstance(one, Attempt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +355,8 @@ class Query:
         event_id: id of an event, or of a part that nobody could read.
         unit: the key, or the payload's ``unit_id``.
         fingerprint: cause of death, see ``DeadGroup``.
-        text: part of the unit or key, the source, the event id, the message name or the reason.
+        text: part of the unit or key, the source, the message name or the reason; or an event id, whole or
+            by its first ``ID_DIGITS`` or more.
         since: journalled at or after.
         before: journalled before.
         limit: most entries to give.

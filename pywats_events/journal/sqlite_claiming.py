@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
 from operator import attrgetter
@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from pywats_events.journal.fates import Fate
 from pywats_events.journal.records import (
+    MOST_PARKINGS,
     SUPERSEDED,
     Bury,
     Completed,
@@ -23,11 +24,12 @@ from pywats_events.journal.records import (
 from pywats_events.journal.sqlite_in_flight import Held
 from pywats_events.journal.sqlite_lanes import DEAD, DONE, DROPPED, PARKED, PENDING, WAITING, Lanes
 from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
+from pywats_events.journal.stored_values import PARKED as STORED_PARKED
 from pywats_events.journal.stored_values import (
     Text,
+    attempt,
     event_of,
     fingerprint_of,
-    one_more,
     stamp,
     text,
     to_json,
@@ -48,22 +50,49 @@ _READY_ONES: Final = """
 _NEXT_DUE: Final = "SELECT min(due) FROM deliveries WHERE due IS NOT NULL"
 _CHOSEN: Final = """
     SELECT seq, handler, key, event, events.id, message, coalesce(transport, ''), coalesce(parts, 1) = 1,
-        first_seen, document, tries, attempts
+        first_seen, document, tries
     FROM deliveries JOIN events ON pk = event LEFT JOIN messages ON messages.id = message
     WHERE seq IN ({rows})
 """
-#: Most verdicts: the rest of such a row stands already as ``_SETTLE`` would leave it.
+#: Most verdicts: the rest of such a row stands already as ``_SAID`` would leave it.
 _DONE: Final = """
     UPDATE deliveries SET state = 4, ready = 0, fingerprint = NULL, changed = ?
     WHERE seq IN (SELECT value FROM json_each(?))
 """
-_SETTLE: Final = """
-    UPDATE deliveries SET ready = 0, state = said.column2, due = said.column3, tries = said.column4,
-        attempts = said.column5, error = coalesce(said.column6, error),
-        reason = coalesce(said.column7, reason), rule = said.column8, detail = said.column9,
-        fingerprint = said.column10, changed = said.column11
+_SAID: Final = """
+    UPDATE deliveries SET ready = 0, state = said.column2, rule = said.column3, detail = said.column4,
+        fingerprint = NULL, changed = said.column5
     FROM ({rows}) AS said WHERE seq = said.column1
 """
+_FAILED: Final = """
+    UPDATE deliveries SET ready = 0, state = said.column2, due = said.column3, tries = said.column4,
+        attempts = history(
+            attempts, said.column5, parks, parked_since, parked_last, freed, error, reason
+        ),
+        error = said.column6, reason = said.column7, rule = NULL, detail = NULL,
+        fingerprint = said.column8, changed = said.column9,
+        parks = NULL, parked_since = NULL, parked_last = NULL, freed = NULL
+    FROM ({rows}) AS said WHERE seq = said.column1
+"""
+#: Tells in a stored history how often it was left alone.
+_MARK: Final = f',"{STORED_PARKED}",'
+#: Whether a time of being left alone counts as one with that before it; see ``MOST_PARKINGS``.
+_COUNTS_ON: Final = f"""(
+    error IS said.column3 AND reason IS said.column4
+    OR length(attempts) - length(replace(attempts, '{_MARK}', '')) >= {MOST_PARKINGS * len(_MARK)}
+)"""
+_PARKED: Final = f"""
+    UPDATE deliveries SET ready = 0, state = 3, due = said.column2, rule = NULL, detail = NULL,
+        fingerprint = NULL, attempts = CASE WHEN parks IS NULL OR {_COUNTS_ON} THEN attempts ELSE history(
+            attempts, NULL, parks, parked_since, parked_last, freed, error, reason
+        ) END,
+        parks = CASE WHEN parks IS NOT NULL AND {_COUNTS_ON} THEN parks + 1 ELSE 1 END,
+        parked_since = CASE WHEN parks IS NOT NULL AND {_COUNTS_ON} THEN parked_since ELSE said.column5 END,
+        parked_last = said.column5, freed = NULL, error = said.column3, reason = said.column4,
+        changed = said.column5
+    FROM ({{rows}}) AS said WHERE seq = said.column1
+"""  # noqa: S608  # words of ours
+_NAMES: Final = "INSERT OR IGNORE INTO parked (name, delivery, place) {rows}"
 #: Bytes of events of one claim that its caller reads, who has time while the next commit is on its way to the
 #: disk. More would keep the loop busy for too long.
 _READ_LATER: Final = 512 * 1024
@@ -266,12 +295,8 @@ def bury_what_cannot_be_read(lanes: Lanes, claims: Iterable[Held], now: int) -> 
     for held in claims:
         if lanes.in_flight.get(held.seq) is not held:
             continue
-        row = (
-            held.seq, DEAD, None, held.tries, held.attempts, error, reason, None, None,
-            fingerprint_of(held.handler, error, reason), now,
-        )  # fmt: skip
         lanes.in_flight.drop(held)
-        in_sets(lanes.db, _SETTLE, [row])
+        in_sets(lanes.db, _FAILED, [_failed(held, error, reason, now)])
         _move(lanes, [(held, DEAD)])
 
 
@@ -295,7 +320,7 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
     flying = lanes.in_flight
     settled: list[tuple[Held, int]] = []
     done: list[int] = []
-    rows: list[Row] = []
+    ruled: defaultdict[str, list[Row]] = defaultdict(list)  # by statement
     events: dict[int, str] = {}
     unsure: set[int] = set()
     for verdict in verdicts:
@@ -308,24 +333,22 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
         if isinstance(verdict, Release):
             continue
         if isinstance(verdict, Completed) and not verdict.rule and not verdict.detail:
+            state = DONE
             done.append(seq)
-            settled.append((held, DONE))
         else:
-            said = _said(verdict, held, now)
-            rows.append((seq, *said, now))
-            settled.append((held, said[0]))
-        if isinstance(verdict, Completed | Bury):
+            state, sql, row = _ruled(verdict, held, now)
+            ruled[sql].append(row)
+        if isinstance(verdict, Park):
+            ruled[_NAMES] += [(text(name), seq, place) for place, name in enumerate(verdict.on)]
+        settled.append((held, state))
+        if state >= DONE:
             events[held.event] = untext(held.name)
             if not held.is_alone:
                 unsure.add(held.event)
-        elif isinstance(verdict, Park):
-            lanes.db.executemany(
-                "INSERT OR IGNORE INTO parked (name, delivery, place) VALUES (?, ?, ?)",
-                [(text(name), seq, place) for place, name in enumerate(verdict.on)],
-            )
     if done:
         lanes.db.execute(_DONE, (now, json.dumps(done)))
-    in_sets(lanes.db, _SETTLE, rows)
+    for sql, rows in ruled.items():
+        in_sets(lanes.db, sql, rows)
     _move(lanes, settled)
     over = set(_closed(lanes, unsure)) if unsure else set()
     return [name for event, name in events.items() if event not in unsure or name in over]
@@ -383,20 +406,24 @@ def _move(lanes: Lanes, settled: Sequence[tuple[Held, int]]) -> None:
     lanes.offer(left)  # the next one of each lane, or an older one that was replayed meanwhile
 
 
-def _said(verdict: Completed | RetryAt | Park | Bury, held: Held, now: int) -> tuple[Any, ...]:
-    """Give state, due, tries, attempts, error, reason, rule, detail and fingerprint."""
-    if isinstance(verdict, Completed):
-        detail = to_json(verdict.detail) if verdict.detail else None
-        state = DROPPED if verdict.rule else DONE
-        return state, None, held.tries, held.attempts, None, None, text(verdict.rule), detail, None
+def _ruled(verdict: Completed | RetryAt | Park | Bury, held: Held, now: int) -> tuple[int, str, Row]:
+    """Give the state after a verdict, and the statement that writes it down with its row."""
     match verdict:
+        case Completed(rule=rule, detail=detail):
+            state = DROPPED if rule else DONE
+            return state, _SAID, (held.seq, state, text(rule), to_json(detail) if detail else None, now)
         case Park(until=until, error=error, reason=reason):
             due = None if until is None else stamp(until)
-            return PARKED, due, held.tries, held.attempts, text(error), text(reason), None, None, None
+            return PARKED, _PARKED, (held.seq, due, text(error), text(reason), now)
         case RetryAt(at=at, error=error, reason=reason):
-            state, due = WAITING, stamp(at)
+            return WAITING, _FAILED, _failed(held, error, reason, now, state=WAITING, due=stamp(at))
         case Bury(error=error, reason=reason):
-            state, due = DEAD, None
-    attempts = one_more(held.attempts, now, error, reason)
+            return DEAD, _FAILED, _failed(held, error, reason, now)
+
+
+def _failed(
+    held: Held, error: str, reason: str, now: int, *, state: int = DEAD, due: int | None = None
+) -> Row:
     cause = fingerprint_of(held.handler, error, reason)
-    return state, due, held.tries + 1, attempts, text(error), text(reason), None, None, cause
+    failure = attempt(now, error, reason)
+    return (held.seq, state, due, held.tries + 1, failure, text(error), text(reason), cause, now)

@@ -38,7 +38,9 @@ _OFFER: Final = """
     )
 """
 _FREE: Final = """
-    UPDATE deliveries SET state = 0, due = NULL, changed = ? WHERE seq IN (SELECT value FROM json_each(?))
+    UPDATE deliveries SET state = 0, due = NULL, changed = ?1,
+        freed = CASE state WHEN 3 THEN ?1 ELSE freed END
+    WHERE seq IN (SELECT value FROM json_each(?2))
 """
 
 

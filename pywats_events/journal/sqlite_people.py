@@ -10,6 +10,7 @@ from pywats_events.journal.records import Hold, Query
 from pywats_events.journal.sqlite_lanes import DEAD, DISCARDED, PENDING, Lanes
 from pywats_events.journal.sqlite_reading import DeadRow, found_dead
 from pywats_events.journal.stored_values import moment, stamp, text, untext
+from pywats_events.journal.stored_values import replay as stored_replay
 
 
 def replay(lanes: Lanes, query: Query, now: int) -> int:
@@ -21,9 +22,9 @@ def replay(lanes: Lanes, query: Query, now: int) -> int:
         lanes.db.execute(
             """
             UPDATE deliveries SET state = ?, tries = 0, error = NULL, reason = NULL, fingerprint = NULL,
-                changed = ? WHERE seq = ?
+                attempts = history(attempts, ?), changed = ? WHERE seq = ?
             """,
-            (PENDING, now, row.seq),
+            (PENDING, stored_replay(now), now, row.seq),
         )
         lanes.offer([(row.handler, row.key)])
         _note(lanes, row, PENDING)

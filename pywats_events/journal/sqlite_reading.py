@@ -14,12 +14,14 @@ from typing import Any, Final, NamedTuple
 from pywats_events.journal.fates import Fate
 from pywats_events.journal.fingerprint import pattern
 from pywats_events.journal.records import (
+    ID_DIGITS,
     DeadGroup,
     DeliveryState,
     Entry,
     Ledger,
     MessageHead,
     MessageSums,
+    Parking,
     Query,
     RawRecord,
     Stats,
@@ -27,8 +29,8 @@ from pywats_events.journal.records import (
 from pywats_events.journal.sqlite_schema import CODES, STATES
 from pywats_events.journal.stored_values import (
     Text,
-    attempts_of,
     event_of,
+    history_of,
     moment,
     stamp,
     text,
@@ -38,7 +40,8 @@ from pywats_events.journal.stored_values import (
 
 _ENTRY: Final = """
     SELECT seq, state, document, handler, error, reason, rule, detail, attempts, first_seen, changed, due,
-        message, source, message_name, fingerprint, CASE handler WHEN '' THEN id END
+        message, source, message_name, fingerprint, CASE handler WHEN '' THEN id END,
+        parks, parked_since, parked_last, freed
     FROM deliveries LEFT JOIN events ON pk = event
 """
 _DEAD: Final = """
@@ -55,7 +58,8 @@ _GROUPS: Final = """
 """
 _MENTIONS: Final = """
     (instr(casefold(source), :text) OR instr(casefold(message_name), :text)
-    OR instr(casefold(reason), :text) OR instr(casefold(key), :text) OR instr(casefold(id), :text))
+    OR instr(casefold(reason), :text) OR instr(casefold(key), :text)
+    OR (instr(casefold(id), :text) = 1 AND length(:text) >= min(:id_digits, length(id))))
 """
 _TIMED: Final = (DeliveryState.WAITING, DeliveryState.PARKED)
 _DIED: Final = (DeliveryState.DEAD, DeliveryState.DISCARDED)
@@ -155,7 +159,7 @@ def _condition(query: Query, flying: Mapping[int, Text]) -> tuple[str, dict[str,
     if query.before is not None:
         also("first_seen < :before", before=stamp(query.before))
     if query.text is not None:
-        also(_MENTIONS, text=text(query.text.casefold()))
+        also(_MENTIONS, text=text(query.text.casefold()), id_digits=ID_DIGITS)
     return " AND ".join(terms) or "true", values
 
 
@@ -171,7 +175,12 @@ def _states(states: Collection[DeliveryState]) -> str:
 
 def _entry(db: sqlite3.Connection, row: tuple[Any, ...], flying: Mapping[int, Text]) -> Entry:
     seq, code, document, handler, error, reason, rule, detail, attempts, first_seen, changed, due, *rest = row
-    message, source, message_name, cause, part_id = rest
+    message, source, message_name, cause, part_id, parks, since, last, freed = rest
+    history = history_of(attempts)
+    if parks:
+        until = None if freed is None else moment(freed)
+        parking = Parking(moment(since), untext(error), untext(reason), parks, moment(last), until)
+        history = (*history, parking)
     state = STATES[code]
     if seq in flying and state is DeliveryState.PENDING:
         state = DeliveryState.IN_FLIGHT
@@ -188,7 +197,7 @@ def _entry(db: sqlite3.Connection, row: tuple[Any, ...], flying: Mapping[int, Te
         reason=untext(reason),
         rule=untext(rule),
         detail=json.loads(detail) if detail else {},
-        attempts=attempts_of(attempts),
+        history=history,
         first_seen=moment(first_seen),
         changed=moment(changed),
         retry_at=moment(due) if due is not None and state in _TIMED else None,

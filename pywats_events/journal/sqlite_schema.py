@@ -11,7 +11,7 @@ from typing import Final
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.records import DeliveryState
 from pywats_events.journal.sqlite_errors import explain, primary_code
-from pywats_events.journal.stored_values import casefold, fingerprint_of
+from pywats_events.journal.stored_values import casefold, fingerprint_of, history
 
 #: Says that a SQLite file is a journal, so that no other program's data are taken for one.
 APPLICATION_ID: Final = 0x70774A4C
@@ -42,6 +42,8 @@ CODES: Final = {state: code for code, state in enumerate(STATES)}
 #: one of its handler and key, when it is pending; it is kept exact at every change, so that a claim reads
 #: just what it gives. What is in flight stands as pending. ``deliveries.message`` is no foreign key: it also
 #: names messages that version 1 has removed. An event without deliveries is kept as its id alone.
+#: ``deliveries.attempts`` is the whole history, but for the last time of being left alone: that is ``parks``
+#: (how often) to ``freed``, with the error and reason of the row, until something else goes wrong.
 MIGRATIONS: Final = (
     (
         """
@@ -222,6 +224,16 @@ MIGRATIONS: Final = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE deliveries ADD COLUMN parks INTEGER",
+        "ALTER TABLE deliveries ADD COLUMN parked_since INTEGER",
+        "ALTER TABLE deliveries ADD COLUMN parked_last INTEGER",
+        "ALTER TABLE deliveries ADD COLUMN freed INTEGER",
+        """
+        UPDATE deliveries SET parks = 1, parked_since = changed, parked_last = changed
+        WHERE state = 3 AND state < 4
+        """,
+    ),
 )
 
 
@@ -266,6 +278,7 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     connection.create_function("casefold", 1, casefold, deterministic=True)
     connection.create_function("fingerprint", 3, fingerprint_of, deterministic=True)
+    connection.create_function("history", -1, history, deterministic=True)
     return connection
 
 

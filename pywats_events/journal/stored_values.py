@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias, overload
 
 from pywats_events.event import Event, EventFormatError
 from pywats_events.journal.fingerprint import fingerprint
-from pywats_events.journal.records import Attempt
+from pywats_events.journal.records import Attempt, Parking, Passed, Replay
 
 #: A text that holds half of a surrogate pair, which JSON allows and UTF-8 does not, is kept as bytes.
 Text: TypeAlias = str | bytes
+
+#: Tells a stored time of being left alone from others. With its quotes it can't stand inside of a text.
+PARKED: Final = "parked"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,14 +91,55 @@ def to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
 
 
-def attempts_of(stored: str | None) -> tuple[Attempt, ...]:
-    """Give back the tries that failed."""
-    if not stored:
-        return ()
-    return tuple(Attempt(moment(at), error, reason) for at, error, reason in json.loads(stored))
+def attempt(at: int, error: str, reason: str) -> str:
+    """Give a try that failed as it is stored."""
+    return json.dumps((at, error, reason), separators=(",", ":"))
+
+
+def replay(at: int) -> str:
+    """Give a replay as it is stored."""
+    return f"[{at}]"
+
+
+def passed_of(stored: Sequence[Any]) -> Passed:
+    """Give back what a delivery came through, from one document of its history."""
+    at = moment(stored[0])
+    match stored[1:]:
+        case []:
+            return Replay(at)
+        case [error, reason]:
+            return Attempt(at, error, reason)
+        case [error, reason, _, times, last, freed]:
+            return Parking(at, error, reason, times, moment(last), None if freed is None else moment(freed))
+    raise ValueError(f"the history of a delivery can't be read: {stored}")
+
+
+def history_of(stored: str | None) -> tuple[Passed, ...]:
+    """Give back what a delivery came through."""
+    return tuple(map(passed_of, json.loads(stored))) if stored else ()
 
 
 def one_more(stored: str | None, at: int, error: str, reason: str) -> str:
-    """Give the tries that failed, as they are stored, with one more at the end."""
-    before = json.loads(stored) if stored else []
-    return json.dumps([*before, (at, error, reason)], separators=(",", ":"))
+    """Give the history, as it is stored, with one more try that failed at its end."""
+    return _with(stored, attempt(at, error, reason))
+
+
+def history(stored: str | None, more: str | None, *parking: Any) -> str:
+    """Give the history, as it is stored, with what has followed. Usable as a function in SQL.
+
+    Args:
+        stored: the history so far.
+        more: what is to stand at its end.
+        parking: what is to stand before that, if the first is not None: how often it was left alone, since
+            when, the last time, until when, and why (error and reason).
+    """
+    over: tuple[str, ...] = ()
+    if parking and parking[0]:
+        times, since, last, freed, error, reason = parking
+        told = (since, untext(error), untext(reason), PARKED, times, last, freed)
+        over = (json.dumps(told, separators=(",", ":")),)
+    return _with(stored, *over, *((more,) if more else ()))
+
+
+def _with(stored: str | None, *more: str) -> str:
+    return f"[{','.join((stored[1:-1], *more) if stored else more)}]"

@@ -15,6 +15,7 @@ from brokers.postgres import PostgreSQL
 
 from pywats_events import Event, EventType, RawMessage, Unreadable
 from pywats_events.journal import (
+    Attempt,
     Bury,
     Completed,
     DeliveryState,
@@ -23,6 +24,7 @@ from pywats_events.journal import (
     JournalError,
     JournalFull,
     Park,
+    Parking,
     Query,
     RawRecord,
     Receipt,
@@ -72,6 +74,30 @@ async def opened(*urls: str, **options) -> AsyncIterator[list[PostgresJournal]]:
 @pytest.fixture
 def url(postgres: PostgreSQL) -> str:
     return postgres.fresh()
+
+
+# --- tables of before ---------------------------------------------------------------------------------------
+
+
+async def test_tables_of_version_1_show_the_history_that_they_have(postgres, url):
+    """Tries that failed are there; what is left alone since before goes on from there."""
+    async with opened(url) as (journal,):
+        await journal.append([receipt("A", "failed"), receipt("B", "parked")])
+        failed, parked = await claim(journal)
+        left_alone = Park(parked, ("destination:WATS",), None, "E", "WATS is down")
+        await journal.settle([RetryAt(failed, at(9), "E", "busy"), left_alone], now=at(1))
+    for column in ("parks", "parked_since", "parked_last", "freed"):
+        postgres.run(f"ALTER TABLE deliveries DROP COLUMN {column}", url=url)
+    postgres.run("UPDATE journal_version SET version = 1", url=url)
+
+    async with opened(url) as (journal,):
+        found = await journal.search(Query())
+        assert [entry.history for entry in found] == [
+            (Attempt(at(1), "E", "busy"),),
+            (Parking(at(1), "E", "WATS is down", 1, at(1), None),),
+        ]
+        assert await journal.unpark("destination:WATS") == 1
+        assert ids(await claim(journal)) == ["parked"]
 
 
 # --- those who share it -------------------------------------------------------------------------------------

@@ -9,9 +9,21 @@ from pathlib import Path
 from shutil import copy
 
 import pytest
-from journal_steps import Report, a_day, call, configured, lay_in, look, running, units_tested
+from journal_steps import (
+    Report,
+    a_day,
+    call,
+    configured,
+    journal_of,
+    lay_in,
+    look,
+    message,
+    running,
+    units_tested,
+)
 
-from pywats_events.journal import Hold
+from pywats_cfx import cfx_adapter
+from pywats_events.journal import Completed, Hold, Park, RawRecord, Receipt, Routed
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +137,57 @@ async def test_a_trace_is_the_whole_story(config):
     async with running(config, Report()):
         assert (await call(config, "dead-letters", "replay", "3")).code == 0
     told = (await call(config, "trace", event["event_id"], "--json")).documents
-    assert [one["what"] for one in told] == ["received", "event", "failed", "done"]
+    assert [one["what"] for one in told] == ["received", "event", "failed", "replayed", "done"]
     assert told[-1]["detail"] == {"report": "R-BAD-1"}
     assert [one["time"] for one in told] == sorted(one["time"] for one in told)
+
+
+async def test_a_trace_tells_of_being_left_alone_and_of_coming_back(tmp_path):
+    """Since when, why, how often and until when; what was answered in the end."""
+    config = configured(tmp_path)
+    journal = journal_of(config)
+    await lay_in(config)
+    await journal.open()
+    (envelope,) = cfx_adapter(message(units_tested("SN-7", 7)))
+    routed = Routed(envelope, ("report",))
+    await journal.append([Receipt(RawRecord.of(message(units_tested("SN-7", 7))), (routed,))])
+    now = datetime.now(UTC)
+    for after in (0, 60):
+        (delivery,) = await journal.claim(
+            limit=1, now=now + timedelta(seconds=after), lease_seconds=60, handlers=("report",)
+        )
+        away = Park(
+            delivery,
+            ("destination:WATS",),
+            now + timedelta(seconds=after + 60),
+            "DestinationUnavailable",
+            "WATS: connection refused",
+        )
+        await journal.settle([away], now=now + timedelta(seconds=after))
+
+    told = (await call(config, "trace", "SN-7", "--json")).documents
+    assert [one["what"] for one in told] == ["received", "event", "parked", "parked"]
+    assert (told[2]["times"], told[2]["reason"]) == (2, "WATS: connection refused")
+    assert told[3]["parked_on"] == ["destination:WATS"]
+
+    (delivery,) = await journal.claim(
+        limit=1, now=now + timedelta(seconds=120), lease_seconds=60, handlers=("report",)
+    )
+    await journal.settle([Completed(delivery, {"report": "R-1"})], now=now + timedelta(seconds=121))
+    lines = (await call(config, "trace", "SN-7")).rows
+    assert [line[1] for line in lines] == ["received", "event", "parked", "freed", "done"]
+    assert "left alone, 2 times until " in lines[2][2]
+    assert lines[2][2].endswith("(DestinationUnavailable: WATS: connection refused)")
+    assert lines[3][2].endswith("its turn again")
+    await journal.close()
+
+
+async def test_a_trace_tells_who_put_it_away(config):
+    """A discarded letter has its reason and its time."""
+    assert (await call(config, "dead-letters", "discard", "3", "--reason", "scrapped")).code == 0
+    told = (await call(config, "trace", "BAD-1", "--json")).documents
+    assert [one["what"] for one in told] == ["received", "event", "failed", "discarded"]
+    assert told[-1]["rule"] == "scrapped"
 
 
 def test_a_trace_reads_well(config):

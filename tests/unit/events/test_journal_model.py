@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 
 from pywats_events import Event, EventType, RawMessage
 from pywats_events.journal import (
+    Attempt,
     Bury,
     Completed,
     Delivery,
@@ -28,10 +29,13 @@ from pywats_events.journal import (
     Fact,
     MessageSums,
     Park,
+    Parking,
+    Passed,
     Query,
     RawRecord,
     Receipt,
     Release,
+    Replay,
     RetryAt,
     Routed,
 )
@@ -63,6 +67,15 @@ class Row:
     parked_on: tuple[str, ...] = ()
     tries: int = 0
     held: Delivery | None = None
+    history: list[tuple[str, ...]] = field(default_factory=list)
+
+    def park(self, reason: str, now: int) -> None:
+        """Note that it is left alone: again, or anew."""
+        last = self.history[-1] if self.history else ("",)
+        if last[0] == "parked" and last[1] == reason:
+            self.history[-1] = ("parked", reason, last[2], str(int(last[3]) + 1), str(now), "not freed")
+        else:
+            self.history.append(("parked", reason, str(now), "1", str(now), "not freed"))
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -135,6 +148,8 @@ class Model:
     @staticmethod
     def free(row: Row) -> None:
         """Make a delivery pending."""
+        if row.state is S.PARKED:
+            row.history[-1] = (*row.history[-1][:-1], "freed")
         row.state, row.due, row.parked_on, row.held = S.PENDING, None, (), None
 
 
@@ -264,14 +279,19 @@ class JournalMachine(RuleBasedStateMachine):
                 verdict, row.state = Completed(delivery, rule="ours no more"), S.DROPPED
             case "dead":
                 verdict, row.state, row.tries = Bury(delivery, "E", "why"), S.DEAD, row.tries + 1
+                row.history.append(("failed", "why", str(self.now)))
             case "retry":
                 verdict, row.state, row.tries = RetryAt(delivery, later, "E", "why"), S.WAITING, row.tries + 1
                 row.due = self.now + soon
+                row.history.append(("failed", "why", str(self.now)))
             case "park":
                 on = tuple(data.draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True)))
                 verdict, row.state, row.parked_on = Park(delivery, on, None, "E", "why"), S.PARKED, on
+                row.park("why", self.now)
             case "park timed":
-                verdict = Park(delivery, NAMES[:1], later, "E", "why")
+                reason = data.draw(st.sampled_from(["why", "why not"]), label="reason")
+                verdict = Park(delivery, NAMES[:1], later, "E", reason)
+                row.park(reason, self.now)
                 row.state, row.parked_on, row.due = S.PARKED, NAMES[:1], self.now + soon
             case _:
                 verdict = Release(delivery)
@@ -323,7 +343,9 @@ class JournalMachine(RuleBasedStateMachine):
             number = self.runner.run(self.journal.replay(query, now=self.moment()))
         chosen = [row for row in dead if row.event_id == event_id]
         for row in chosen:
-            row.tries = row.tries if discard else 0
+            if not discard:
+                row.tries = 0
+                row.history.append(("replayed", str(self.now)))
             row.state = S.DISCARDED if discard else S.PENDING
             row.changed = self.now
         assert number == len(chosen)
@@ -351,6 +373,8 @@ class JournalMachine(RuleBasedStateMachine):
         entries = self.runner.run(self.journal.search(Query(limit=1000)))
         seen = [(one.event.id if one.event else None, one.handler, one.state) for one in entries]
         assert seen == [(row.event_id, row.handler, row.state) for row in self.model.rows]
+        histories = [[in_words(passed) for passed in one.history] for one in entries]
+        assert histories == [row.history for row in self.model.rows]
 
     @invariant()
     def books_balance(self) -> None:
@@ -375,6 +399,19 @@ class JournalMachine(RuleBasedStateMachine):
             **{**fates, "dropped": fates["dropped"] + unwanted},
         )
         assert ledger.messages.get("amqp", MessageSums()) == expected
+
+
+def in_words(passed: Passed) -> tuple[str, ...]:
+    """Give what a delivery came through as the model notes it: times of ours in seconds."""
+    at = f"{(passed.at - START).total_seconds():.0f}"
+    match passed:
+        case Attempt(reason=reason):
+            return ("failed", reason, at)
+        case Parking(reason=reason, times=times, last=last, freed=freed):
+            last_at = f"{(last - START).total_seconds():.0f}"
+            return ("parked", reason, at, str(times), last_at, "freed" if freed else "not freed")
+        case Replay():
+            return ("replayed", at)
 
 
 @pytest.mark.parametrize("kind", JOURNALS)

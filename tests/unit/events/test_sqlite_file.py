@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +15,14 @@ import pytest
 import structlog
 
 from pywats_events.journal import (
+    Attempt,
     Completed,
     DeliveryState,
     Hold,
     JournalError,
     JournalFull,
     MessageSums,
+    Parking,
     Query,
     sqlite_file,
 )
@@ -28,10 +31,12 @@ from pywats_events.journal.sqlite import SQLiteJournal
 
 from .doubles import PATIENCE
 from .sqlite_files import on_file, one, opened
-from .test_journal import H, at, bury, claim, claim_one, ids, raw, settle
+from .test_journal import H, at, bury, claim, claim_one, ids, park, raw, settle
 
 #: What version 1 wrote: a delivery in each state, a message of two parts that nobody could read, facts.
 VERSION_1 = Path(__file__).with_name("journal_version_1.sql")
+#: What version 2 wrote: a try that failed, one that is left alone, one that was, a dead letter.
+VERSION_2 = Path(__file__).with_name("journal_version_2.sql")
 
 
 @pytest.fixture
@@ -107,6 +112,26 @@ async def test_dead_letters_of_version_1_can_be_grouped_and_replayed(old):
             (H, "no such part", 1),
         ]
         assert await journal.replay(Query(handler=H), now=at(1)) == 1
+
+
+async def test_a_file_of_version_2_shows_the_history_that_it_has(path):
+    """Tries that failed are there; what is left alone since before goes on from there."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_2.read_text(encoding="utf-8"))
+
+    async with opened(path) as journal:
+        left_alone = Parking(at(1), "DestinationUnavailable", "WATS is down", 1, at(1), None)
+        assert {one.event.id: one.history for one in await journal.search(Query()) if one.event} == {
+            "failed": (Attempt(at(1), "TransientError", "busy"),),
+            "parked": (left_alone,),
+            "freed": (),
+            "dead": (Attempt(at(1), "PermanentError", "no such part"),),
+        }
+        assert await journal.unpark("destination:WATS") == 1
+        await settle(journal, park(await claim_one(journal, seconds=5), "destination:WATS"), seconds=5)
+        (entry,) = await journal.search(Query(event_id="parked"))
+        assert entry.history == (replace(left_alone, times=2, last=at(5)),)
+        assert await journal.check() == []
 
 
 # --- room ---------------------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ async def test_a_newer_file_is_refused(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
 
-    await refused(path, r"newer version \(schema 99, this one reads up to 2\); install that version")
+    await refused(path, r"newer version \(schema 99, this one reads up to 3\); install that version")
 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 2")
