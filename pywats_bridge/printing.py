@@ -11,12 +11,17 @@ from typing import Any, Final
 
 import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 #: Machines choose what stands in serials and reasons; none of it may steer a terminal.
 _STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Characters between two columns: the more, the better.
+_BETWEEN: Final = (3, 2, 1)
+#: Characters of the widest column below which it can't be read any more.
+_LEAST_PROSE: Final = 24
 _AGE: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -71,7 +76,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Seq
     """Print a table.
 
     In a pipe it is one line for each row with tabs between, after a line with the names of the columns, and
-    nothing is cut.
+    nothing is cut. On a terminal the widest column gives way; where that is not enough, each row becomes a
+    block with a line for each column, for words broken at every letter can't be read.
 
     Args:
         columns: their names.
@@ -84,11 +90,42 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Seq
         for row in rows:
             typer.echo("\t".join(map(plain, row)))
         return
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in columns:
-        grid.add_column(
-            name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=name in numbers
-        )
-    for row in rows:
-        grid.add_row(*(Text(plain(value)) for value in row))
+    cells = [[Text(plain(value)) for value in row] for row in rows]
+    widths = [max((cell_len(name), *(row[at].cell_len for row in cells))) for at, name in enumerate(columns)]
+    layout = _layout(widths, target.width)
+    if layout is None:
+        _blocks(target, columns, cells)
+        return
+    between, widths = layout
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", padding=(0, between - 1, 0, 0))
+    for name, width in zip(columns, widths, strict=True):
+        grid.add_column(name, justify="right" if name in numbers else "left", overflow="fold", width=width)
+    for row in cells:
+        grid.add_row(*row)
     target.print(grid)
+
+
+def _layout(widths: list[int], room: int) -> tuple[int, list[int]] | None:
+    """Give the characters between columns and those of each, or None where they can't stand side by side."""
+    left_over = {between: room - sum(widths) - len(widths) * between + 1 for between in _BETWEEN}
+    for between, left in left_over.items():
+        if left >= 0:
+            return between, widths
+    widest = widths.index(max(widths))
+    for between, too_little in left_over.items():
+        left = widths[widest] + too_little
+        if left >= _LEAST_PROSE:
+            return between, [*widths[:widest], left, *widths[widest + 1 :]]
+    return None
+
+
+def _blocks(target: Console, columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    names = max(map(cell_len, columns))
+    for row in rows:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", width=min(names, target.width // 2))
+        grid.add_column(overflow="fold")
+        for name, value in zip(columns, row, strict=True):
+            grid.add_row(name, value)
+        target.print(grid)
+        target.print()
