@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.client import Client
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -21,10 +21,15 @@ from handlers.outgoing_rules import OutgoingRule
 from pywats_events.errors import DestinationUnavailable, PermanentError
 from pywats_events.event import Event
 from pywats_events.returned import SENT_BY
-from pywats_events.transports.brokers import tls_context
 from pywats_events.transports.mqtt.config import MQTTBroker
-from pywats_events.transports.mqtt.troubles import BrokerEnds, BrokerGone, BrokerRefuses, explain
-from pywats_events.transports.mqtt.wire import Wire
+from pywats_events.transports.mqtt.line import Line
+from pywats_events.transports.mqtt.troubles import (
+    BrokerEnds,
+    BrokerGone,
+    BrokerRefuses,
+    ReadingFailed,
+    explain,
+)
 
 _TYPE: Final = "application/cloudevents+json"
 _PART: Final = re.compile(r"\{(\w+)\}")
@@ -36,7 +41,6 @@ _PACKET_HEAD: Final = 128
 _MOST_PACKET: Final = 1024 * 1024
 #: Messages that are with the broker and not confirmed, unless it takes fewer.
 _MOST_AT_ONCE: Final = 20
-_LEAVING_SECONDS: Final = 2.0
 #: Reason codes of MQTT 5 (2.4) that refuse us, and those that refuse a message.
 _REFUSES_US: Final = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x9D})
 _REFUSES_MESSAGE: Final = frozenset({0x90, 0x95, 0x99})
@@ -81,7 +85,7 @@ DestinationUnavailable that needs somebody's attention |
             raise self._away(self._broker.why(error), needs_attention=error.code in _REFUSES_US) from error
         except ssl.SSLCertVerificationError as error:
             raise self._away(self._broker.why(error), needs_attention=True) from error
-        except (OSError, BrokerGone, BrokerEnds) as error:
+        except (OSError, BrokerGone, BrokerEnds, ReadingFailed) as error:
             raise self._away(self._broker.why(error)) from error
         return {"topic": topic}
 
@@ -163,7 +167,7 @@ class Broker:
                 try:
                     async with asyncio.timeout(config.connect_timeout):
                         await link.open()
-                except (OSError, BrokerGone, BrokerEnds, BrokerRefuses):
+                except (OSError, BrokerGone, BrokerEnds, BrokerRefuses, ReadingFailed):
                     await link.close()
                     if number == len(self._brokers):
                         raise
@@ -198,24 +202,6 @@ class PublishRefused(Exception):  # noqa: N818  # says what happened
         self.code = code
 
 
-class _Client(Client):
-    """The library's client on a connection that stands already."""
-
-    def __init__(self, wire: Wire, config: MQTTBroker) -> None:
-        is_5 = config.protocol == "5"
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            config.client_id,
-            clean_session=None if is_5 else True,
-            protocol=MQTTProtocolVersion.MQTTv5 if is_5 else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        self._wire = wire
-
-    def _create_socket(self) -> Any:
-        return self._wire
-
-
 class Link:
     """One connection to a broker, to publish over.
 
@@ -227,53 +213,30 @@ class Link:
     """
 
     def __init__(self, config: MQTTBroker) -> None:
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._config = config
         self._is_5 = config.protocol == "5"
-        self._wire = Wire(limit=_MOST_PACKET, has_properties=self._is_5)
-        self._wire.on_packet = self._read
-        self._wire.on_lost = self._on_lost
-        client = self._client = _Client(self._wire, config)
-        client.on_connect = self._on_connect
-        client.on_publish = self._on_publish
-        client.on_disconnect = self._on_disconnect
-        client.on_socket_register_write = lambda *_: self._write_soon()
-        if config.username:
-            client.username_pw_set(config.username, config.password.get_secret_value() or None)
-        self._is_connected = False
-        self._will_write = False
+        self._line = Line(config, limit=_MOST_PACKET)
+        self._client = self._line.client
+        self._client.on_publish = self._on_publish
         self._largest: int | None = None
-        self._let_in: asyncio.Future[None] = loop.create_future()
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
-        self._timer: asyncio.TimerHandle | None = None
-        self.ended: asyncio.Future[Any] = loop.create_future()
+        self.ended = self._line.ended
 
     async def open(self) -> None:
         """Connect and log in. Raises what keeps us from it."""
-        config = self._config
-        context = await tls_context(config)
-        await self._loop.create_connection(
-            lambda: self._wire,
-            config.host,
-            config.port,
-            ssl=context,
-            server_hostname=config.host if context is not None else None,
-        )
-        self._is_connected = True
-        if self._is_5:
-            self._client.connect(config.host, config.port, config.keepalive, clean_start=True)
-        else:
-            self._client.connect(config.host, config.port, config.keepalive)
-        self._timer = self._loop.call_later(self._tick, self._on_tick)
-        await self._unless_ended(self._let_in)
+        _, said = await self._line.log_in(self._ask)
+        self._largest = getattr(said, "MaximumPacketSize", None)
+        # the library does not ask
+        self._room = asyncio.Semaphore(min(_MOST_AT_ONCE, getattr(said, "ReceiveMaximum", _MOST_AT_ONCE)))
 
     async def publish(self, topic: str, payload: bytes, rule: OutgoingRule) -> None:
         """Publish a message as a rule says, and wait until the broker has it.
 
         Raises:
             PublishRefused: the broker does not take it.
-            BrokerGone, BrokerEnds, OSError: the connection ended first.
+            BrokerGone, BrokerEnds, ReadingFailed, OSError: the connection ended first.
         """
         size = len(topic.encode()) + len(payload) + _PACKET_HEAD
         if self._largest is not None and size > self._largest:
@@ -286,29 +249,27 @@ class Link:
         sent = self._client.publish(topic, payload, rule.qos, rule.retain, self._properties(rule))
         if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerGone(f"nothing can be sent ({sent.rc.name})")
-        self._write()
+        self._line.write()
         if rule.qos:
             await self._taken(sent.mid)
 
     async def _taken(self, packet_id: int) -> None:
         taken = self._waiting[packet_id] = self._loop.create_future()
         try:
-            await self._unless_ended(taken)
+            await self._line.first(taken)
         finally:
             self._waiting.pop(packet_id, None)
 
     async def close(self) -> None:
         """Leave."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self.ended.done() and self._let_in.done():
-            self._client.disconnect()
-            self._write()
-        self._end(BrokerGone("it was closed"))
-        self._wire.close()
-        if self._is_connected:
-            await asyncio.wait([self._wire.gone], timeout=_LEAVING_SECONDS)
-        self._wire.abort()
+        await self._line.close()
+
+    def _ask(self) -> None:
+        config = self._config
+        if self._is_5:
+            self._client.connect(config.host, config.port, config.keepalive, clean_start=True)
+        else:
+            self._client.connect(config.host, config.port, config.keepalive)
 
     def _properties(self, rule: OutgoingRule) -> Properties | None:
         if not self._is_5:
@@ -319,27 +280,6 @@ class Link:
         said.UserProperty = (SENT_BY, rule.mark)
         return said
 
-    async def _unless_ended(self, answer: asyncio.Future[Any]) -> None:
-        await asyncio.wait([answer, self.ended], return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise self.ended.result()
-        answer.result()
-
-    # --- what the library and the network say ------------------------------------------------------------
-
-    def _on_connect(
-        self, _: Client, __: Any, ___: ConnectFlags, reason: ReasonCode, said: Properties | None
-    ) -> None:
-        self._largest = getattr(said, "MaximumPacketSize", None)
-        # the library does not ask
-        self._room = asyncio.Semaphore(min(_MOST_AT_ONCE, getattr(said, "ReceiveMaximum", _MOST_AT_ONCE)))
-        if self._let_in.done():
-            return
-        if reason.is_failure:
-            self._let_in.set_exception(BrokerRefuses(reason))
-        else:
-            self._let_in.set_result(None)
-
     def _on_publish(self, _: Client, __: Any, mid: int, reason: ReasonCode, ___: Properties | None) -> None:
         taken = self._waiting.get(mid)
         if taken is None or taken.done():
@@ -348,48 +288,3 @@ class Link:
             taken.set_exception(PublishRefused(str(reason), reason.value))
         else:
             taken.set_result(None)
-
-    def _on_disconnect(
-        self, _: Client, __: Any, flags: DisconnectFlags, reason: ReasonCode, ___: Properties | None
-    ) -> None:
-        if flags.is_disconnect_packet_from_server:
-            self._end(BrokerEnds(reason))
-        else:
-            self._end(BrokerGone(str(reason)))
-
-    def _on_lost(self, error: Exception | None) -> None:
-        self._end(BrokerGone(str(error or "the other side closed it"), was_login=not self._let_in.done()))
-
-    def _end(self, reason: Exception) -> None:
-        if not self.ended.done():
-            self.ended.set_result(reason)
-
-    def _write_soon(self) -> None:
-        if not self._will_write:
-            self._will_write = True
-            self._loop.call_soon(self._write)
-
-    def _write(self) -> None:
-        self._will_write = False
-        self._guarded(self._client.loop_write)
-        self._wire.flush()
-
-    def _read(self) -> None:
-        self._guarded(self._client.loop_read)
-
-    def _guarded(self, step: Callable[[], object]) -> None:
-        """Run the library; what that raises ends the connection."""
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next delivery connects anew
-            self._end(BrokerGone(f"{type(error).__name__}: {error}"))
-            self._wire.abort()
-
-    @property
-    def _tick(self) -> float:
-        return self._config.keepalive / 4
-
-    def _on_tick(self) -> None:
-        if not self.ended.done():
-            self._guarded(self._client.loop_misc)
-            self._timer = self._loop.call_later(self._tick, self._on_tick)
