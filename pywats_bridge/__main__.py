@@ -1,14 +1,13 @@
 """The program: ``python -m pywats_bridge``."""
 
-import sys
+from pywats_bridge.loading import leave_when_interrupted
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it without a word even while it is still loading."""
-    try:
-        from pywats_bridge.cli import main as run  # noqa: PLC0415  # it takes a second, and people are impatient
-    except KeyboardInterrupt:
-        sys.exit(130)
+    leave_when_interrupted()
+    from pywats_bridge.cli import main as run  # noqa: PLC0415  # it takes a second, and people are impatient
+
     run()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Finding:
     said: str
 
 
-async def check(settings: BridgeSettings, *, base: Path = Path()) -> AsyncIterator[Finding]:
+async def check(settings: BridgeSettings, *, base: Path = Path()) -> AsyncGenerator[Finding]:
     """Look at everything that the configuration names; nothing is changed anywhere.
 
     Args:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +37,14 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that lacks a character must not end the program
-    app()
+    try:
+        app()
+    except OSError as error:  # the journal and files have said theirs; a closed pipe is no mistake
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of the output has no place either
+        typer.echo(f"standard output: {error.strerror}; make room, or write elsewhere", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 @app.callback(invoke_without_command=True)
@@ -95,9 +105,10 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     async def show() -> bool:
         good = True
         say(f"configuration {config}: valid")
-        async for finding in look(settings, base=config.parent):
-            say(f"{finding.what}: {finding.said}", good=finding.good)
-            good = good and finding.good
+        async with aclosing(look(settings, base=config.parent)) as findings:
+            async for finding in findings:
+                say(f"{finding.what}: {finding.said}", good=finding.good)
+                good = good and finding.good
         return good
 
     if not run_to_end(show()):

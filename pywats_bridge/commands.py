@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
+from pywats_bridge.loading import interrupt_as_usual
 from pywats_bridge.printing import ago
 from pywats_bridge.settings import ConfigurationError
 
@@ -49,6 +50,7 @@ def refuse(error: ConfigurationError) -> NoReturn:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run async code to its end, or to Ctrl-C."""
+    interrupt_as_usual()
     try:
         return asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):

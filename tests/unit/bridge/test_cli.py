@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -112,6 +113,81 @@ def test_a_wrong_configuration_is_no_traceback(tmp_path):
     done = program("run", "--config", path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 3)
     assert "Traceback" not in done.stderr
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class MakingAClass:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == INTERRUPTED_AT:
+            type("Made", (), {"attribute": MakingAClass()})
+
+INTERRUPTED_AT = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder())
+from pywats_bridge.__main__ import main
+sys.argv.append("check")
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["pywats_bridge.settings", "pywats_bridge.checking"])
+def test_ctrl_c_while_it_loads_is_no_traceback(tmp_path, module):
+    """Also in the middle of making a class, where Python turns the interruption into another error."""
+    path = tmp_path / "bridge.toml"
+    path.write_text('[wats]\nurl = "http://w"\ntoken = "t"\n[cfx]\n')
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_reader_that_goes_away_ends_a_check_quietly(tmp_path):
+    """`check | head`: what is under way with WATS is closed, and nothing is told of it."""
+    with socket.create_server(("127.0.0.1", 0)) as wats:
+        path = tmp_path / "bridge.toml"
+        path.write_text(
+            f'[wats]\nurl = "http://127.0.0.1:{wats.getsockname()[1]}"\ntoken = "t"\n[cfx.amqp]\nport = 1\n'
+        )
+        with subprocess.Popen(
+            [sys.executable, "-m", "pywats_bridge", "check", "--config", path],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            asking, _ = wats.accept()
+            process.stdout.close()
+            asking.recv(65536)
+            asking.sendall(
+                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n"1.0"'
+            )
+            said = process.stderr.read()
+            asking.close()
+    assert (process.returncode, said) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_behind_the_output_is_one_line(message):
+    """`convert > file` where there is no room: what, why, and no traceback."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pywats_bridge", "convert", message],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    said = "standard output: No space left on device; make room, or write elsewhere\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
