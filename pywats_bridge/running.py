@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 
+from pywats_api import AsyncWATS
+from pywats_api.errors import PyWATSError
 from pywats_bridge import __version__
 from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.requests import answering
@@ -34,12 +37,33 @@ async def run(settings: BridgeSettings) -> None:
                 stations=len(settings.rules.stations),
                 **await _resumed(bridge, settings),
             )
-            await stop.wait()
+            async with _asking(bridge.api):
+                await stop.wait()
             log.info("bridge ends; finishing what is in flight", seconds=settings.delivery.stop_timeout)
             await _say_what_is_left(bridge)
         log.info("bridge has ended")
     finally:
         undo()
+
+
+@asynccontextmanager
+async def _asking(api: AsyncWATS) -> AsyncIterator[None]:
+    """Ask WATS who it is, once: a wrong token is to be told at the start, and not with the first report."""
+    asking = asyncio.create_task(_ask(api), name="first word with WATS")
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+async def _ask(api: AsyncWATS) -> None:
+    try:
+        version = await api.app.get_version()
+    except PyWATSError as error:
+        log.warning("WATS can't be used for now; what is for it will wait", reason=str(error))
+    else:
+        log.info("WATS answers", version=version)
 
 
 def _sources(settings: BridgeSettings) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bridge_process import BridgeProcess
 
+from pywats_api.server import LocalWATS
 from pywats_events import AsyncEventBus, BaseHandler, DestinationUnavailable, Event, EventType
 from pywats_events.journal.sqlite import SQLiteJournal
 
@@ -53,6 +54,29 @@ async def test_the_first_line_tells_where_it_resumes_and_the_last_that_it_is_ove
         bridge.signal(signal.SIGTERM)
         await bridge.logged("bridge has ended")
         assert await bridge.ended() == 0
+
+
+async def test_a_wats_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
+    """Nobody has to wait for the first report to hear of a wrong address; the bridge goes on all the same."""
+    async with BridgeProcess.started(configured(tmp_path)) as bridge:
+        said = await bridge.logged("WATS can't be used for now")
+        assert "127.0.0.1:9" in said["reason"]
+        bridge.signal(signal.SIGTERM)
+        assert await bridge.ended() == 0
+
+
+async def test_a_wats_that_refuses_the_token_is_told_at_the_start(tmp_path: Path) -> None:
+    """The same with a token that was mistyped; it stands in no line. A right one is told, too."""
+    async with LocalWATS(tmp_path / "wats.sqlite", token="right") as wats:
+        for token, said in (("wr0ng", "401 Unauthorized"), ("right", "WATS answers")):
+            config = configured(tmp_path)
+            text = config.read_text(encoding="utf-8").replace("http://127.0.0.1:9", wats.url)
+            config.write_text(text.replace('"t"', f'"{token}"'), encoding="utf-8")
+            async with BridgeProcess.started(config) as bridge:
+                await bridge.logged(said)
+                bridge.signal(signal.SIGTERM)
+                assert await bridge.ended() == 0
+                assert "wr0ng" not in "".join(bridge.lines)
 
 
 async def test_an_interrupted_command_says_nothing_of_its_insides(tmp_path: Path) -> None:
