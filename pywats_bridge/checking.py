@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from handlers import Rules
 from handlers.rules import PartRule, StationRule
@@ -32,6 +34,12 @@ from pywats_events.transports.mqtt.config import MQTTConfig
 from pywats_events.transports.mqtt.probe import BrokerUnfit as MQTTBrokerUnfit
 from pywats_events.transports.mqtt.probe import probe as probe_mqtt
 from pywats_events.transports.webhook.config import Place, WebhookConfig
+
+#: What to do about an address that can't be listened at.
+_PORT_HINTS: Final = {
+    errno.EADDRNOTAVAIL: "this machine has no such address: name one that it has, or 0.0.0.0 for all",
+    errno.EACCES: "choose a port above 1023, or give this user the right to",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +262,12 @@ async def _broker(config: AMQPConfig) -> Finding:
     try:
         return Finding(good=True, what=what, said=await probe(config))
     except BrokerUnfit as error:
-        return Finding(good=False, what=what, said=str(error))
+        said = str(error)
+        if said.startswith(f"connection to {config.broker} lost"):
+            said = (
+                f"ends the connection while we log in ({said}): is it such a broker, and is the port right?"
+            )
+        return Finding(good=False, what=what, said=said)
 
 
 async def _mqtt_broker(config: MQTTConfig) -> Finding:
@@ -292,7 +305,7 @@ async def _port(what: str, host: str, port: int, said: str) -> Finding:
     try:
         server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
     except OSError as error:
-        why = f"{error.strerror or error}; free it, unless the bridge runs already, or change it"
-        return Finding(good=False, what=what, said=why)
+        hint = _PORT_HINTS.get(error.errno or 0, "free it, unless the bridge runs already, or change it")
+        return Finding(good=False, what=what, said=f"{error.strerror or error}; {hint}")
     server.close()
     return Finding(good=True, what=what, said=f"can be listened to; {said}")

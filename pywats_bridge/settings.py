@@ -41,6 +41,8 @@ SECRET_FILES: Final = {
     "url_file": "url",
 }
 _OTHER_FILES: Final = frozenset({"ca_file", "cert_file", "key_file"})
+#: What the reader of TOML says of the backslashes of a Windows path in double quotes.
+_BACKSLASH: Final = re.compile("Unescaped|hex value|escaped character")
 #: Stands for a secret whose file can't be read: that mistake is told, and no other one of it.
 _UNREAD: Final = "A" * 32
 _SAME_SECRET: Final = {**SECRET_FILES, **{secret: file for file, secret in SECRET_FILES.items()}}
@@ -413,10 +415,15 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError([f"{path}: there is no such file; give another one with --config"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: can't be read: {error}"]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{path}: can't be read: {error.strerror or error}"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        said = f"{path}: can't be read: line {line} is not in UTF-8; save the file as UTF-8"
+        raise ConfigurationError([said]) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
+        hint = "; write a path with /, or in single quotes" if _BACKSLASH.search(str(error)) else ""
+        raise ConfigurationError([f"{path}: not TOML: {error}{hint}"]) from None
 
 
 def _sorted_by_section(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
@@ -529,6 +536,8 @@ def _lines(error: ValidationError, *, prefix: tuple[str, ...] = ()) -> Iterator[
                 yield f"{key}: should be a list"
             case "string_type":
                 yield f"{key}: should be text, in quotes"
+            case "string_pattern_mismatch" if key.startswith("handlers["):
+                yield f"{key}: should look like package.module:Class"
             case _:
                 yield f"{key}: {fault['msg'].removeprefix('Value error, ')}"
 
@@ -554,7 +563,9 @@ def _how_to_give(key: str) -> str:
 
 def _meant(location: tuple[int | str, ...]) -> str:
     """Guess which key was meant, from the model that the mistake stands in."""
-    close = difflib.get_close_matches(str(location[-1]), _keys_at(location[:-1]), n=1, cutoff=0.6)
+    keys = _keys_at(location[:-1])
+    keys += [file for file, secret in SECRET_FILES.items() if secret in keys]
+    close = difflib.get_close_matches(str(location[-1]), keys, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 

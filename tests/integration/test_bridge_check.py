@@ -279,6 +279,18 @@ async def test_the_broker_down(wats: LocalWATS) -> None:
     assert findings["broker"].what == f"broker amqp://guest@127.0.0.1:{port}/"
 
 
+async def test_a_program_that_ends_the_connection_at_the_brokers_port(wats: LocalWATS) -> None:
+    """A broker of another protocol: the line says what to look at, not only that the connection is gone."""
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as other:
+        findings = await found(wats.url, other.sockets[0].getsockname()[1])
+    assert bad(findings).keys() == {"broker"}
+    assert findings["broker"].said.endswith("is it such a broker, and is the port right?")
+
+
 async def test_something_else_at_the_brokers_port(wats: LocalWATS) -> None:
     """A web server, for instance, as when the port of the broker's own pages was taken."""
     port = int(wats.url.rsplit(":", 1)[1])

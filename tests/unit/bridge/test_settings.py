@@ -312,6 +312,38 @@ def test_what_is_not_toml_names_the_line(tmp_path, text, place):
     assert SECRET not in line
 
 
+@pytest.mark.parametrize("path", [r"C:\Users\bridge\token", r"C:\secrets\wats"])
+def test_a_path_of_windows_in_double_quotes_is_told_how_to_write(tmp_path, path):
+    """TOML takes its backslashes for escapes, and what it says of them helps nobody."""
+    (line,) = of_file(tmp_path / "bridge.toml", f'[wats]\nurl = "x"\ntoken_file = "{path}"\n')
+    assert "line 3" in line
+    assert line.endswith("; write a path with /, or in single quotes")
+
+
+def test_a_configuration_in_another_encoding_names_the_line_and_the_remedy(tmp_path):
+    """As an editor on Windows saves "Prüffeld" that was told nothing of UTF-8."""
+    path = tmp_path / "bridge.toml"
+    path.write_bytes('[[stations]]\nlocation = "Prüffeld"\n'.encode("cp1252"))
+    with pytest.raises(ConfigurationError) as refused:
+        load(path)
+    assert refused.value.mistakes == [
+        f"{path}: can't be read: line 2 is not in UTF-8; save the file as UTF-8"
+    ]
+
+
+def test_the_file_of_a_secret_is_guessed_too():
+    """`tokenfile` is nearer to `token_file` than to `token`."""
+    assert "wats.tokenfile: no such key; did you mean token_file?" in mistakes({"wats.tokenfile": "x"})
+    assert "cfx.amqp.passwordfile: no such key; did you mean password_file?" in mistakes(
+        {"cfx.amqp.passwordfile": "x"}
+    )
+
+
+def test_a_handler_of_ones_own_is_told_how_to_be_named():
+    """Its module and class, not the pattern that they are checked by."""
+    assert mistakes({"handlers": ["andon"]}) == ["handlers[1]: should look like package.module:Class"]
+
+
 def test_what_is_no_text_or_no_file_is_one_line(tmp_path):
     """A configuration saved as UTF-16, and a folder in its place."""
     path = tmp_path / "bridge.toml"
