@@ -92,9 +92,12 @@ def _session(path: Path) -> Iterator[sqlite3.Connection]:
     refuse_other_files(path)
     if not path.is_file():
         raise JournalError(f"journal {path}: there is none yet; the bridge makes it when it first runs")
+    empty = JournalError(f"journal {path}: the file is empty; the bridge fills it when it first runs")
     if not path.stat().st_size and not Path(f"{path}-wal").exists():
-        raise JournalError(f"journal {path}: the file is empty; the bridge fills it when it first runs")
+        raise empty
     with reader(path) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
+            raise empty  # whoever began to make it found no room, or was killed
         application, version = (
             int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
             for pragma in ("application_id", "user_version")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -21,11 +22,14 @@ _ADVICE: Final = {
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: "the file is not a journal; name another path, or move this file away",
-    sqlite3.SQLITE_IOERR: "the disk can't be read or written; check the disk and that it is a local one",
+    sqlite3.SQLITE_IOERR: "the disk can't be read or written; check it and its quota, and that it is local",
     sqlite3.SQLITE_CANTOPEN: "the file can't be opened; check that its folder is there and may be written",
     sqlite3.SQLITE_READONLY: "the file can't be written; check the rights of the file and of its folder",
     sqlite3.SQLITE_PERM: "access was refused; check the rights of the file and of its folder",
 }
+
+#: Bytes that SQLite takes at once for the index of its log.
+_LEAST_ROOM: Final = 32 * 1024
 
 #: Errors that speak of what was to be written, not of the journal.
 _OF_THE_DATA: Final = (
@@ -42,12 +46,22 @@ def primary_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
+def _has_no_room(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+    except OSError:  # a file system that does not say
+        return False
+
+
 def explain(error: Exception, path: Path) -> Exception:
     """Turn an error of the file into a ``JournalError``; give one of the data back as it is."""
     if not isinstance(error, sqlite3.Error) or isinstance(error, _OF_THE_DATA):
         return error
-    advice = _ADVICE.get(primary_code(error), "see what SQLite says, and the disk that the file is on")
-    kind = JournalFull if primary_code(error) == sqlite3.SQLITE_FULL else JournalError
+    code = primary_code(error)
+    if code == sqlite3.SQLITE_IOERR and _has_no_room(path):  # so SQLite calls it, where its log has no room
+        code = sqlite3.SQLITE_FULL
+    advice = _ADVICE.get(code, "see what SQLite says, and the disk that the file is on")
+    kind = JournalFull if code == sqlite3.SQLITE_FULL else JournalError
     explained = kind(f"journal {path}: {error}: {advice}")
     explained.__cause__ = error
     return explained

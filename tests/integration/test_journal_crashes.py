@@ -13,15 +13,17 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bridge_process import BridgeProcess
 
 from pywats_events import Event, EventType, RawMessage
 from pywats_events.journal import Completed, JournalError, JournalFull, RawRecord, Receipt, Routed
 from pywats_events.journal.sqlite import SQLiteJournal
+from pywats_events.journal.sqlite_beside import JournalBeside
 
 WORKER = Path(__file__).with_name("journal_worker.py")
 PATIENCE = 30.0
@@ -223,3 +225,89 @@ async def test_a_disk_that_others_have_filled_loses_nothing(small_disk):
     shutil.copytree(small_disk, small_disk.parent / "copy")
     await prove_sound(small_disk.parent / "copy" / "journal.db", {"taken": set(taken), "done": set()})
     await journal.close()
+
+
+# --- the disk is full from the start ------------------------------------------------------------------------
+
+
+def leave(disk: Path, number: int) -> Path:
+    """Fill a disk but for so many bytes; give the file that does."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        for _ in range(max(0, shutil.disk_usage(disk).free - number) // 4096):
+            file.write(bytes(4096))
+    return ballast
+
+
+@pytest.mark.parametrize("room", [0, 4096, 8192, 20_480, 36_864, 40_960, 65_536, 102_400])
+async def test_a_new_journal_on_a_full_disk_says_so_and_begins_when_there_is_room(small_disk, room):
+    """Whatever the last bytes suffice for, it says that the disk is full; what was begun is no hindrance."""
+    path, ballast = small_disk / "journal.db", leave(small_disk, room)
+    with pytest.raises(JournalFull, match="is full; make room"):
+        await SQLiteJournal(path, keep_free=0).open()
+    ballast.unlink()
+    with pytest.raises(JournalError, match="it first runs"):  # none yet, or empty
+        await JournalBeside(path).open()
+
+    journal = SQLiteJournal(path, keep_free=0)
+    await journal.open()
+    assert [each.new for each in await journal.append([message("a")])] == [("a",)]
+    await journal.close()
+
+
+@pytest.mark.parametrize("room", [0, 20_480, 36_864, 65_536])
+@pytest.mark.parametrize(
+    "left", [("",), ("", "-wal"), ("", "-wal", "-shm")], ids=["closed", "power cut", "killed"]
+)
+async def test_a_journal_with_work_on_a_full_disk_says_so_or_goes_on(small_disk, tmp_path, left, room):
+    """Closed, or left by a power cut or a kill: it says that the disk is full or goes on; nothing is lost."""
+    first = SQLiteJournal(tmp_path / "journal.db", keep_free=0)
+    await first.open()
+    taken = [f"e{number}" for number in range(60)]
+    for name in taken:
+        await first.append([message(name)])
+    if left == ("",):
+        await first.close()
+    for end in left:
+        shutil.copyfile(tmp_path / f"journal.db{end}", small_disk / f"journal.db{end}")
+    path, ballast = small_disk / "journal.db", leave(small_disk, room)
+
+    journal = SQLiteJournal(path, keep_free=0)
+    taken += await open_and_fill(journal)
+    await journal.close()
+    ballast.unlink()
+    await journal.open()
+    assert await drain(journal) == taken
+    assert await journal.check() == []
+    await journal.close()
+    await first.close()
+
+
+async def open_and_fill(journal: SQLiteJournal) -> list[str]:
+    """Use it as far as its disk allows; give what was acknowledged."""
+    try:
+        await journal.open()
+    except JournalFull:
+        return []
+    return await fill(journal, "more")
+
+
+async def test_a_bridge_on_a_full_disk_ends_with_a_line_and_begins_when_there_is_room(small_disk, tmp_path):
+    """What is wrong and what to do, once, and the exit code at which a service manager starts it again."""
+    config = tmp_path / "bridge.toml"
+    config.write_text(
+        f'[wats]\nurl = "http://127.0.0.1:9"\ntoken = "t"\n[journal]\npath = "{small_disk / "journal.db"}"\n'
+        'keep_free = 0\n[cfx.endpoint]\ncfx_handle = "Acme.MES.1"\nlisten = "amqp://127.0.0.1:0"\n'
+    )
+    ballast = leave(small_disk, 0)
+    async with BridgeProcess.started(config) as bridge:
+        assert await bridge.ended() == 1
+    (line,) = filter(str.strip, bridge.lines)
+    assert line.startswith(f"journal.path: journal {small_disk / 'journal.db'}: ")
+    assert line.endswith("is full; make room")
+
+    ballast.unlink()
+    async with BridgeProcess.started(config) as bridge:
+        await bridge.logged("bridge runs")
+        bridge.signal()
+        assert await bridge.ended() == 0

@@ -180,7 +180,7 @@ async def test_a_newer_file_is_refused(path):
     await refused(path, r"newer version \(schema 99, this one reads up to 3\); install that version")
 
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     async with opened(path) as journal:
         assert ids(await claim(journal)) == ["a"]
 
