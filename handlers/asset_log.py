@@ -13,7 +13,7 @@ from handlers.asset_places import AssetPlace, Registrar, Registry
 from handlers.asset_rules import AssetRules
 from handlers.memory import FactStore
 from handlers.wats import wats_failures
-from pywats_api.asset import AssetLogEntry
+from pywats_api.asset_records import AssetLogEntry
 from pywats_api.errors import NotFoundError
 from pywats_api.wsjf import clean_text
 from pywats_events.event import Event

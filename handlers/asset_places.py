@@ -11,7 +11,7 @@ import structlog
 
 from handlers.asset_rules import AssetRules
 from handlers.rules import StationRule
-from pywats_api.asset import Asset, AssetType
+from pywats_api.asset_records import Asset, AssetType
 from pywats_api.errors import NotFoundError
 from pywats_events.errors import PermanentError
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from handlers.patterns import fits
 from handlers.rule import Pattern, Rule, Text
-from pywats_api.asset import AssetState
+from pywats_api.asset_records import AssetState
 
 FaultFate: TypeAlias = Literal["nothing", "log", "ticket"]
 

@@ -15,7 +15,7 @@ from handlers.line_facts import part_name
 from handlers.memory import FactStore
 from handlers.rules import Rules
 from handlers.wats import DESTINATION, unfit_data, wats_failures
-from pywats_api.asset import Asset, AssetState
+from pywats_api.asset_records import Asset, AssetState
 from pywats_api.errors import NotFoundError
 from pywats_events.errors import NotReady, PermanentError
 from pywats_events.event import Event, EventType

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from handlers.unit_context import Known
+if TYPE_CHECKING:  # the configuration needs the words of the rules only
+    from handlers.unit_context import Known
 
 UnitIds: TypeAlias = Literal["auto", "unit", "panel"]
 

@@ -33,7 +33,7 @@ from handlers.validation_verdicts import (
 )
 from pywats_api.errors import AuthenticationError, AuthorizationError, NotFoundError, PyWATSError
 from pywats_api.process_records import Process
-from pywats_api.production import Unit, UnitVerification
+from pywats_api.production_records import Unit, UnitVerification
 from pywats_api.wsjf import find_forbidden
 from pywats_events.questions import (
     AskedUnit,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from handlers.names import short
-from pywats_api.production import ProcessVerification, Unit, UnitVerification
 from pywats_api.unit_phases import UnitPhaseFlag, phase_name, phase_of
 from pywats_events.questions import AskedUnit, Fitness, ReasonCode, UnitAnswer, UnitsAnswer
+
+if TYPE_CHECKING:  # the models are not quick, and the configuration needs the phases only
+    from pywats_api.production_records import ProcessVerification, Unit, UnitVerification
 
 #: What the configuration wants where nobody knows.
 Policy: TypeAlias = Literal["fail", "pass"]

@@ -14,7 +14,7 @@ from handlers.sources import Part
 from handlers.wats import wats_failures
 from pywats_api.errors import AuthorizationError, NotFoundError, ValidationError
 from pywats_api.production_records import Unit
-from pywats_api.report import ReportHeader
+from pywats_api.report_records import ReportHeader
 
 _KEPT: Final = 10_000
 _KNOWN_FOR: Final = 3600.0

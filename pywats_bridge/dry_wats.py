@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from pywats_api.asset import Asset, AssetLogEntry, AssetState, AssetType
 from pywats_api.product_records import Product, ProductRevision
 from pywats_api.production_records import Unit
-from pywats_api.report import ReportHeader
+from pywats_api.report_records import ReportHeader
 from pywats_api.root_cause_records import Ticket, TicketPriority, TicketStatus
 from pywats_api.wsjf import Report
 from pywats_events import PermanentError

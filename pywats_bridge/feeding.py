@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.status import Status
@@ -28,10 +28,8 @@ from pywats_bridge.commands import (
     refuse,
     run,
 )
-from pywats_bridge.composition import Bridge, bridge_of
 from pywats_bridge.preview import Outlook, preview
 from pywats_bridge.printing import console, plain, say
-from pywats_bridge.readers import Readers, readers_of
 from pywats_bridge.recording import sources_of, told_to_end
 from pywats_bridge.settings import SOURCES, BridgeSettings, ConfigurationError, load
 from pywats_events.event import Event
@@ -47,6 +45,10 @@ from pywats_events.transports.capture import (
     survey,
 )
 from pywats_events.transports.capture.reading import CaptureFile
+
+if TYPE_CHECKING:
+    from pywats_bridge.composition import Bridge
+    from pywats_bridge.readers import Readers
 
 _SPEED: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)x?")
 _LOOK_EVERY: Final = 0.2
@@ -78,6 +80,8 @@ def replay(
     ] = 30.0,
 ) -> None:
     """Bring a capture in again, through the bridge's journal and on to WATS. Twice doubles nothing."""
+    from pywats_bridge.readers import readers_of  # noqa: PLC0415  # the ways in are not quick
+
     pace = _speed(speed)
     try:
         settings = sources_of(config) if dry else load(config)
@@ -196,6 +200,8 @@ class _Replay:
         return not dead
 
     def _bridge(self) -> Bridge:
+        from pywats_bridge.composition import bridge_of  # noqa: PLC0415  # handlers and client are not quick
+
         silent: dict[str, Any] = dict.fromkeys(SOURCES)
         if self.settings.mqtt is not None:  # what goes out may go out there
             silent["mqtt"] = self.settings.mqtt.model_copy(update={"subscriptions": ()})

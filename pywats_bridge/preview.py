@@ -8,16 +8,17 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from handlers import Rules, facts_of
-from pywats_bridge.composition import handlers_of
-from pywats_bridge.dry_wats import Call, DryWATS
+from handlers import Rules
 from pywats_events import BaseHandler, Done, Dropped, Event, NotReady, PermanentError, TransientError
 from pywats_events.handler import wanted_types
 from pywats_events.journal.memory import MemoryJournal
+
+if TYPE_CHECKING:
+    from pywats_bridge.dry_wats import Call, DryWATS
 
 #: For looking at samples without a configuration: every station tests, and recipes are part numbers.
 EXAMPLE_RULES: Final = Rules.model_validate(
@@ -58,6 +59,11 @@ class Outlook:
 
 async def preview(events: Iterable[Event], rules: Rules) -> AsyncIterator[Outlook]:
     """Run the real handlers on a WATS that only writes down; earlier events teach later ones."""
+    # handlers and the models of WATS are not quick, and most commands show no outlook
+    from handlers import facts_of  # noqa: PLC0415
+    from pywats_bridge.composition import handlers_of  # noqa: PLC0415
+    from pywats_bridge.dry_wats import DryWATS  # noqa: PLC0415
+
     journal = MemoryJournal()
     dry = DryWATS()
     at_once = rules.states.model_copy(update={"debounce": 0.0})  # nothing waits where nothing is sent

@@ -1,0 +1,52 @@
+"""What a command loads: people wait for what they asked for, and for nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"aio_pika", "aiohttp", "aiormq", "fastapi", "httpx", "proton", "psycopg", "uvicorn"}
+
+
+def loaded(program: str) -> set[str]:
+    """Give the modules that a fresh interpreter has loaded after a program."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["pywats_bridge.cli", "pywats_bridge.settings"])
+def test_the_command_line_and_the_configuration_load_no_client_and_no_server(module: str) -> None:
+    """Help, and a configuration that is read, need nothing that speaks to WATS or a broker."""
+    modules = loaded(f"import {module}")
+    assert not HEAVY & modules
+    assert not {"pywats_bridge.composition", "pywats_api.client", "pywats_api.wsjf.parts"} & modules
+
+
+@pytest.mark.parametrize("package", ["pywats_api", "pywats_api.wsjf", "handlers"])
+def test_a_package_alone_loads_no_other_module_of_its_own(package: str) -> None:
+    """Who imports one record, rule or text does not pay for all of them."""
+    root = package.partition(".")[0]
+    ours = {name for name in loaded(f"import {package}") if name.partition(".")[0] == root}
+    assert ours == {package, root}
+
+
+@pytest.mark.parametrize(
+    "package", ["pywats_api", "pywats_api.wsjf", "handlers", "pywats_events.transports.mqtt"]
+)
+def test_every_public_name_can_be_had_and_is_shown(package: str) -> None:
+    """What a package promises is there when it is asked for, and in the list of its members before."""
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module))
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Misspelt'"):
+        _ = module.Misspelt
