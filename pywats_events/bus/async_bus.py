@@ -143,6 +143,7 @@ class AsyncEventBus:
             lease=lease,
             handler_timeout=handler_timeout,
             executor=self._executor,
+            telling=self._telling_of,
             on_settled=self._note_settled,
         )
         rereading = Rereading(self.journal, self._desk, self._transports)
@@ -472,12 +473,14 @@ class AsyncEventBus:
             if one.error is not None and not _waits(one):
                 for hook in self._error_hooks:
                     _call_hook(hook, event, one.error)
-                self._tell(EventType.HANDLER_ERROR, event, failure(one))
+                if not isinstance(one.verdict, Bury):
+                    self._tell(EventType.HANDLER_ERROR, event, failure(one))
             if isinstance(one.verdict, Bury):
                 subscription = self._subscriptions.get(one.delivery.handler)
                 policy = (subscription and subscription.error_policy) or self._error_policy
                 policy.dead_letter_queue.add(dead_letter(one, one.verdict))
-                self._tell(EventType.EVENT_DEAD_LETTER, event, failure(one))
+                if one.verdict.tell is not None:
+                    self._desk.note_told(one.verdict.tell)
             self._wake_watchers(event.id)
         self._replays.note_settled(one.delivery.id for one in tries)
         over = sum(isinstance(one.verdict, Completed | Bury) for one in tries)
@@ -502,14 +505,30 @@ class AsyncEventBus:
     def _tell(
         self, event_type: EventType, about: Event | None, payload: dict[str, Any], *, source: str = "bus"
     ) -> None:
-        """Publish a system event, if a handler wants it. What is said of system events is not said again."""
+        """Publish a system event, if a handler wants it."""
+        if self._is_wanted(event_type, about):
+            self._desk.tell(_system_event(event_type, about, payload, source))
+
+    def _telling_of(self, one: Settled) -> Receipt | None:
+        """Give what tells of a dead letter, to be written down with it."""
+        about = one.delivery.event
+        events = [
+            _system_event(event_type, about, failure(one), "bus")
+            for event_type in (EventType.HANDLER_ERROR, EventType.EVENT_DEAD_LETTER)
+            if self._is_wanted(event_type, about)
+        ]
+        return self._desk.receipt_of(events) if events else None
+
+    def _is_wanted(self, event_type: EventType, about: Event | None) -> bool:
+        """Tell whether a handler wants a system event. What is said of system events is not said again."""
         if about is not None and about.event_type.is_system:
-            return
-        if not any(event_type in subscription.types for subscription in self._subscriptions.values()):
-            return
-        metadata = EventMetadata(causation_id=about.id) if about else EventMetadata()
-        event = Event(event_type, payload, source=source, id=str(uuid4()), metadata=metadata)
-        self._desk.tell(event)
+            return False
+        return any(event_type in subscription.types for subscription in self._subscriptions.values())
+
+
+def _system_event(event_type: EventType, about: Event | None, payload: dict[str, Any], source: str) -> Event:
+    metadata = EventMetadata(causation_id=about.id) if about else EventMetadata()
+    return Event(event_type, payload, source=source, id=str(uuid4()), metadata=metadata)
 
 
 def _was_tried(entry: Entry) -> bool:

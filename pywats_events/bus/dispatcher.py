@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from traceback import format_exception
 from typing import Any, Final
 
@@ -22,7 +22,17 @@ from pywats_events.bus.telling import Telling
 from pywats_events.clock import forward
 from pywats_events.errors import DestinationUnavailable, NotReady, PermanentError, TransientError
 from pywats_events.handler import Done, Dropped
-from pywats_events.journal import Bury, Completed, Delivery, Journal, JournalError, Park, Release, Verdict
+from pywats_events.journal import (
+    Bury,
+    Completed,
+    Delivery,
+    Journal,
+    JournalError,
+    Park,
+    Receipt,
+    Release,
+    Verdict,
+)
 from pywats_events.policies import CircuitBreaker, RetryPolicy
 
 log = structlog.get_logger(__name__)
@@ -69,6 +79,8 @@ class Dispatcher:
         lease: seconds for which a claim holds; renewed while its try runs.
         handler_timeout: seconds after which a try counts as failed.
         executor: runs handlers that are not async.
+        telling: gives what tells of a delivery that is buried, to be written down with it; None: nobody wants
+            to know.
         on_settled: called after each commit with its tries and the ids of the events settled as a whole.
     """
 
@@ -84,6 +96,7 @@ class Dispatcher:
         lease: float,
         handler_timeout: float,
         executor: Executor,
+        telling: Callable[[Settled], Receipt | None],
         on_settled: Callable[[Sequence[Settled], Sequence[str]], Awaitable[None]],
     ) -> None:
         self._journal = journal
@@ -96,6 +109,7 @@ class Dispatcher:
         self._claims = Claims(journal, subscriptions, destinations, drains, lease=lease)
         self._handler_timeout = handler_timeout
         self._executor = executor
+        self._telling_of = telling
         self._on_settled = on_settled
         self._running: dict[asyncio.Task[None], Delivery] = {}
         self._held: dict[str, Delivery] = {}  # claimed, and what became of it not written down yet
@@ -361,6 +375,7 @@ class Dispatcher:
             await self._commit([Settled(delivery, Bury(delivery, kind, reason), error)])
 
     async def _commit(self, batch: Sequence[Settled]) -> None:
+        batch = [self._with_telling(one) for one in batch]
         closed = await self._journal.settle([one.verdict for one in batch], now=forward.now())
         self._count(batch)
         try:
@@ -369,6 +384,11 @@ class Dispatcher:
             for one in batch:
                 self._held.pop(one.delivery.id, None)
             self.nudge()
+
+    def _with_telling(self, one: Settled) -> Settled:
+        if not isinstance(one.verdict, Bury):
+            return one
+        return replace(one, verdict=replace(one.verdict, tell=self._telling_of(one)))
 
     def _count(self, batch: Sequence[Settled]) -> None:
         numbers = Counter(

@@ -105,7 +105,8 @@ class Journal(Protocol):
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries, in one commit.
 
-        Tries that failed and times of being left alone stay in their history, see ``Entry``.
+        Tries that failed and times of being left alone stay in their history, see ``Entry``. What tells of a
+        dead letter (``Bury.tell``) is taken in with it, whether or not there is room for messages.
 
         Returns:
             Ids of the events all of whose deliveries are settled now, with those that this journal's claims

@@ -295,6 +295,8 @@ class MemoryJournal:
             if row is None:
                 continue  # its lease ended and another worker has it, or had it
             self._apply(row, verdict, now)
+            if isinstance(verdict, Bury) and verdict.tell is not None:
+                self._append(verdict.tell)
             if row.state.is_settled:
                 if self._close(row, now):
                     closed.append(verdict.delivery.event.id)

@@ -326,8 +326,11 @@ class PostgresJournal:
 
     async def settle(self, verdicts: Sequence[Verdict], *, now: datetime) -> list[str]:
         """Write down what became of claimed deliveries; see ``Journal.settle``."""
-        rulings = [ruling(verdict) for verdict in verdicts]
-        closed = await self._open_writer().ask(SETTLE, SettleRequest(rulings, stamp(now), self._skew))
+        request = SettleRequest([ruling(verdict) for verdict in verdicts], stamp(now), self._skew)
+        if any(isinstance(verdict, Bury) and verdict.tell is not None for verdict in verdicts):
+            closed = await self._do(partial(tending.settle_and_tell, request=request, now=self._now()))
+        else:
+            closed = await self._open_writer().ask(SETTLE, request)
         superseded, self._superseded = self._superseded, []
         self._note_change()
         return superseded + closed

@@ -10,10 +10,18 @@ from typing import Any, Final
 from pywats_events.event import Event
 from pywats_events.journal.fingerprint import fingerprint
 from pywats_events.journal.postgres_connection import Connection
-from pywats_events.journal.postgres_questions import LEARN, LearnRequest, unit_digest
+from pywats_events.journal.postgres_questions import (
+    APPEND,
+    LEARN,
+    SETTLE,
+    AppendRequest,
+    LearnRequest,
+    SettleRequest,
+    unit_digest,
+)
 from pywats_events.journal.postgres_reading import found_dead
 from pywats_events.journal.postgres_values import digest, number_of, text, untext
-from pywats_events.journal.records import READ_AGAIN, Amended, Hold, Query, Receipt, Routed
+from pywats_events.journal.records import READ_AGAIN, Amended, Bury, Hold, Query, Receipt, Routed
 from pywats_events.journal.stored_values import attempt, document, stamp
 from pywats_events.message import Unreadable
 
@@ -37,6 +45,41 @@ async def discard(connection: Connection, query: Query, *, reason: str, now: int
     """Put dead letters away for good."""
     seqs = await found_dead(connection, query)
     return await _number(connection, "SELECT discard(%s::bigint[], %s, %s)", seqs, text(reason), now)
+
+
+# --- dead letters that are told of -------------------------------------------------------------------------
+
+
+async def settle_and_tell(connection: Connection, *, request: SettleRequest, now: int) -> list[str]:
+    """Write down what became of claims that still hold, and what tells of the dead letters among them.
+
+    It keeps its turn like ``amend``.
+
+    Returns:
+        The ids of the events that are closed by it.
+    """
+    telling = {
+        (one.seq, one.claim): one.verdict.tell
+        for one in request.rulings
+        if isinstance(one.verdict, Bury) and one.verdict.tell is not None
+    }
+    async with connection.transaction():
+        await connection.execute("SELECT turn()")
+        found = await connection.execute(
+            """
+            SELECT d.seq, d.claim FROM unnest(%s::bigint[], %s::bigint[]) AS given (seq, claim)
+            JOIN deliveries d ON d.seq = given.seq AND d.claim = given.claim AND d.state = 1
+            """,
+            ([seq for seq, _ in telling], [claim for _, claim in telling]),
+        )
+        held = set(await found.fetchall())
+        settled = await connection.execute(SETTLE.statement.encode(), SETTLE.parameters([request]))
+        closed = SETTLE.answers([request], await settled.fetchall())[0]
+        receipts = [receipt for claim, receipt in telling.items() if claim in held]
+        if receipts:
+            told = AppendRequest.of(receipts, now)
+            await connection.execute(APPEND.statement.encode(), APPEND.parameters([told]))
+    return closed
 
 
 # --- a new reading ------------------------------------------------------------------------------------------

@@ -221,11 +221,16 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """It will not be tried again by itself: a dead letter."""
+    """It will not be tried again by itself: a dead letter.
+
+    Attributes:
+        tell: the events that tell of it, to be written down in the same commit, if the claim still holds.
+    """
 
     delivery: Delivery
     error: str
     reason: str
+    tell: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)

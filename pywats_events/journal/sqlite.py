@@ -316,9 +316,15 @@ class SQLiteJournal:
         self, connection: sqlite3.Connection, brought: Sequence[tuple[tuple[Verdict, ...], int]]
     ) -> list[list[str]]:
         return [
-            self._job(partial(claiming.settle, verdicts=verdicts, now=now))(connection)
+            self._job(partial(self._settle_and_tell, verdicts=verdicts, now=now))(connection)
             for verdicts, now in brought
         ]
+
+    def _settle_and_tell(self, lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
+        closed, told = claiming.settle(lanes, verdicts, now)
+        if told:
+            writing.append(lanes, self._known_numbers, [writing.prepare(one) for one in told])
+        return closed
 
     async def unpark(self, on: str) -> int:
         """Set free what is parked on this."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -17,6 +17,7 @@ from pywats_events.journal.records import (
     Completed,
     Delivery,
     Park,
+    Receipt,
     Release,
     RetryAt,
     Verdict,
@@ -315,12 +316,17 @@ def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
             held.until = until
 
 
-def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
-    """Write down what became of claims that still hold; give the events that are closed by it."""
+def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> tuple[list[str], list[Receipt]]:
+    """Write down what became of claims that still hold.
+
+    Returns:
+        The events that are closed by it, and what tells of the dead letters, yet to be written down.
+    """
     flying = lanes.in_flight
     settled: list[tuple[Held, int]] = []
     done: list[int] = []
     ruled: defaultdict[str, list[Row]] = defaultdict(list)  # by statement
+    told: list[Receipt] = []
     events: dict[int, str] = {}
     unsure: set[int] = set()
     for verdict in verdicts:
@@ -336,10 +342,9 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
             state = DONE
             done.append(seq)
         else:
-            state, sql, row = _ruled(verdict, held, now)
-            ruled[sql].append(row)
-        if isinstance(verdict, Park):
-            ruled[_NAMES] += [(text(name), seq, place) for place, name in enumerate(verdict.on)]
+            state = _rule(ruled, verdict, held, now)
+        if isinstance(verdict, Bury) and verdict.tell is not None:
+            told.append(verdict.tell)
         settled.append((held, state))
         if state >= DONE:
             events[held.event] = untext(held.name)
@@ -351,7 +356,7 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
         in_sets(lanes.db, sql, rows)
     _move(lanes, settled)
     over = set(_closed(lanes, unsure)) if unsure else set()
-    return [name for event, name in events.items() if event not in unsure or name in over]
+    return [name for event, name in events.items() if event not in unsure or name in over], told
 
 
 def settle_done(lanes: Lanes, verdicts: Sequence[Verdict]) -> tuple[list[int], list[str]] | None:
@@ -406,19 +411,26 @@ def _move(lanes: Lanes, settled: Sequence[tuple[Held, int]]) -> None:
     lanes.offer(left)  # the next one of each lane, or an older one that was replayed meanwhile
 
 
-def _ruled(verdict: Completed | RetryAt | Park | Bury, held: Held, now: int) -> tuple[int, str, Row]:
-    """Give the state after a verdict, and the statement that writes it down with its row."""
+def _rule(
+    ruled: Mapping[str, list[Row]], verdict: Completed | RetryAt | Park | Bury, held: Held, now: int
+) -> int:
+    """Note the rows of the statements that write a verdict down; give the state after it."""
     match verdict:
         case Completed(rule=rule, detail=detail):
             state = DROPPED if rule else DONE
-            return state, _SAID, (held.seq, state, text(rule), to_json(detail) if detail else None, now)
-        case Park(until=until, error=error, reason=reason):
-            due = None if until is None else stamp(until)
-            return PARKED, _PARKED, (held.seq, due, text(error), text(reason), now)
+            said = to_json(detail) if detail else None
+            ruled[_SAID].append((held.seq, state, text(rule), said, now))
+        case Park(on=on, until=until, error=error, reason=reason):
+            state, due = PARKED, None if until is None else stamp(until)
+            ruled[_PARKED].append((held.seq, due, text(error), text(reason), now))
+            ruled[_NAMES].extend((text(name), held.seq, place) for place, name in enumerate(on))
         case RetryAt(at=at, error=error, reason=reason):
-            return WAITING, _FAILED, _failed(held, error, reason, now, state=WAITING, due=stamp(at))
+            state = WAITING
+            ruled[_FAILED].append(_failed(held, error, reason, now, state=state, due=stamp(at)))
         case Bury(error=error, reason=reason):
-            return DEAD, _FAILED, _failed(held, error, reason, now)
+            state = DEAD
+            ruled[_FAILED].append(_failed(held, error, reason, now))
+    return state
 
 
 def _failed(
