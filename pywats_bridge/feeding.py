@@ -30,7 +30,8 @@ from pywats_bridge.commands import (
 )
 from pywats_bridge.preview import Outlook, preview
 from pywats_bridge.printing import console, plain, say
-from pywats_bridge.recording import sources_of, told_to_end
+from pywats_bridge.record_sources import sources_of
+from pywats_bridge.recording import told_to_end
 from pywats_bridge.settings import SOURCES, BridgeSettings, ConfigurationError, load
 from pywats_events.event import Event
 from pywats_events.journal import DeliveryState, JournalError, Query
