@@ -157,8 +157,13 @@ _HOME: Final = {
     "token_of_user": "auth",
 }
 
+#: Modules that are members of the package without being imported: ``pywats_api.errors.NotFoundError``.
+_MODULES: Final = frozenset({*_HOME.values(), "wsjf"})
+
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     member = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

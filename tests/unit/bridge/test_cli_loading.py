@@ -50,3 +50,9 @@ def test_every_public_name_can_be_had_and_is_shown(package: str) -> None:
         assert getattr(module, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Misspelt'"):
         _ = module.Misspelt
+
+
+def test_the_errors_of_the_client_are_members_of_its_package() -> None:
+    """``import pywats_api`` is enough to write ``except pywats_api.errors.NotFoundError``."""
+    program = "import pywats_api\nassert pywats_api.errors.NotFoundError and pywats_api.wsjf.Report"
+    assert "pywats_api.errors" in loaded(program)
