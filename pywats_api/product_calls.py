@@ -14,6 +14,7 @@ from pywats_api.tags import Setting
 _R = TypeVar("_R", bound=Record)
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+#: Requests that are under way at a time where several things are asked for.
 AT_A_TIME = 10
 
 
