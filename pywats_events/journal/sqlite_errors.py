@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +30,12 @@ _ADVICE: Final = {
     sqlite3.SQLITE_PERM: "access was refused; check the rights of the file and of its folder",
 }
 
+#: What SQLite calls it as well when there is no room for its log, or for one file more.
+_MAY_BE_FULL: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 #: Bytes that SQLite takes at once for the index of its log.
 _LEAST_ROOM: Final = 32 * 1024
+#: A journal's files, those for a moment included: those of one that could not be opened are gone by now.
+_FILES: Final = 5
 
 #: Errors that speak of what was to be written, not of the journal.
 _OF_THE_DATA: Final = (
@@ -46,11 +52,16 @@ def primary_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _has_no_room(path: Path) -> bool:
+def _has_no_room(folder: Path) -> bool:
     try:
-        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
-    except OSError:  # a file system that does not say
+        if shutil.disk_usage(folder).free < _LEAST_ROOM:
+            return True
+        if sys.platform == "win32":
+            return False
+        about = os.statvfs(folder)
+    except OSError:  # no such folder, or a file system that does not say
         return False
+    return about.f_files > 0 and about.f_favail < _FILES
 
 
 def explain(error: Exception, path: Path) -> Exception:
@@ -58,7 +69,7 @@ def explain(error: Exception, path: Path) -> Exception:
     if not isinstance(error, sqlite3.Error) or isinstance(error, _OF_THE_DATA):
         return error
     code = primary_code(error)
-    if code == sqlite3.SQLITE_IOERR and _has_no_room(path):  # so SQLite calls it, where its log has no room
+    if code in _MAY_BE_FULL and _has_no_room(path.parent):
         code = sqlite3.SQLITE_FULL
     advice = _ADVICE.get(code, "see what SQLite says, and the disk that the file is on")
     kind = JournalFull if code == sqlite3.SQLITE_FULL else JournalError

@@ -64,7 +64,9 @@ async def test_what_wats_refused_is_put_through_when_it_takes_it(
         (job,) = await call(config, "dead-letters", "replay", "--cause", refused["cause"][:8])
         assert (job["state"], job["put_through"], job["died_again"]) == ("done", 3, 0)
         story = await call(config, "trace", "SN-Ω1")
-        assert [chapter["what"] for chapter in story] == ["received", "event", "failed", "done"]
+        assert [chapter["what"] for chapter in story] == [
+            *("received", "event", "failed", "replayed", "done")
+        ]
         (done,) = await call(
             config, "dead-letters", "discard", "--all", "--reason", "a broken tester", "--yes"
         )

@@ -255,6 +255,25 @@ async def test_a_new_journal_on_a_full_disk_says_so_and_begins_when_there_is_roo
     await journal.close()
 
 
+async def allow(disk: Path, *, files: int) -> None:
+    """Let a disk hold so many files, itself included."""
+    remount = ["/bin/mount", "-o", f"remount,nr_inodes={files}", str(disk)]
+    await asyncio.to_thread(subprocess.run, remount, check=True)
+
+
+@pytest.mark.parametrize("files", [1, 2, 3, 4, 5])
+async def test_a_disk_that_takes_no_file_more_is_full(small_disk, files):
+    """The journal is several files; whichever of them finds no place, the error is that of a full disk."""
+    await allow(small_disk, files=files)
+    with pytest.raises(JournalFull, match="is full; make room"):
+        await SQLiteJournal(small_disk / "journal.db", keep_free=0).open()
+    await allow(small_disk, files=100)
+    journal = SQLiteJournal(small_disk / "journal.db", keep_free=0)
+    await journal.open()
+    await journal.append([message("a")])
+    await journal.close()
+
+
 @pytest.mark.parametrize("room", [0, 20_480, 36_864, 65_536])
 @pytest.mark.parametrize(
     "left", [("",), ("", "-wal"), ("", "-wal", "-shm")], ids=["closed", "power cut", "killed"]
