@@ -13,7 +13,7 @@ from typing import Final
 from handlers import Rules
 from handlers.rules import PartRule, StationRule
 from pywats_api import AsyncWATS
-from pywats_api.errors import PyWATSError
+from pywats_api.errors import NotFoundError, PyWATSError
 from pywats_api.process_records import Process
 from pywats_bridge.composition import handlers_of, outgoing_of, postgres_of, wats_client
 from pywats_bridge.dry_wats import DryWATS
@@ -161,15 +161,20 @@ async def _database(settings: JournalSettings) -> Finding:
     try:
         return Finding(good=True, what=what, said=await journal.inspect())
     except JournalError as error:
-        return Finding(good=False, what=what, said=str(error))
+        return Finding(good=False, what=what, said=str(error).removeprefix(f"{what}: "))
 
 
 async def _wats(api: AsyncWATS) -> Finding:
     what = f"WATS {api.base_url}"
     try:
         version = await api.app.get_version()
+    except NotFoundError as error:
+        answer = f"{error.status_code} for {error.path}"
+        said = f"something answers, but no WATS ({answer}): is wats.url right?"
+        return Finding(good=False, what=what, said=said)
     except PyWATSError as error:
-        return Finding(good=False, what=what, said=str(error))
+        said = str(error).replace("base_url", "wats.url")  # that is what it is called in bridge.toml
+        return Finding(good=False, what=what, said=said)
     return Finding(good=True, what=what, said=f"answers, version {version}")
 
 
@@ -275,7 +280,7 @@ async def _mqtt_broker(config: MQTTConfig) -> Finding:
     try:
         found = await probe_mqtt(config)
     except MQTTBrokerUnfit as error:
-        return Finding(good=False, what=what, said=str(error).removeprefix(f"{config.broker} "))
+        return Finding(good=False, what=what, said=str(error).removeprefix(config.broker).lstrip(": "))
     topics = ", ".join(one.topic for one in config.subscriptions) or "none"
     return Finding(good=True, what=what, said=f"{found}; topics {topics}")
 

@@ -74,7 +74,8 @@ class Page:
             self._console.print(
                 f"messages {_received(now)}/{self._total}  events {now.events}  reports {_reports(now)}  "
                 f"faults logged {_faults(now)}  dead letters {now.count(DeliveryState.DEAD)}  "
-                f"asked {sum(self._asked.values())}"
+                f"asked {sum(self._asked.values())}",
+                soft_wrap=True,
             )
             await asyncio.sleep(_LINE_EVERY)
 

@@ -195,8 +195,33 @@ async def test_wats_down(broker: RabbitMQ) -> None:
     findings = await found(f"http://127.0.0.1:{port}", broker)
     assert bad(findings).keys() == {"WATS"}
     assert "cannot reach" in findings["WATS"].said
+    assert "Check wats.url" in findings["WATS"].said
     assert "processes" not in findings
     assert findings["broker"].good
+
+
+@pytest.mark.parametrize(
+    ("section", "what"),
+    [
+        ({"mqtt": {"host": "no.such.machine.invalid"}}, "broker mqtt://no.such.machine.invalid:1883"),
+        ({"journal": {"kind": "postgres", "url": "postgresql://127.0.0.1:1/x"}}, "journal 127.0.0.1:1/x"),
+    ],
+)
+async def test_each_line_names_its_server_once(wats: LocalWATS, section: dict[str, Any], what: str) -> None:
+    """The name stands before the colon; what follows is what is wrong with it."""
+    (port,) = free_ports(1)
+    settings = settings_of(document(wats.url, port, {}, **section), base=Path())
+    (finding,) = [each async for each in check(settings) if each.what == what]
+    assert not finding.good
+    assert what.split()[1] not in finding.said
+
+
+async def test_an_address_within_wats(wats: LocalWATS) -> None:
+    """As it is copied from a browser: another page's, which has no interface below it."""
+    (port,) = free_ports(1)
+    findings = await found(f"{wats.url}/dashboard", port)
+    said = "something answers, but no WATS (404 for /api/App/Version): is wats.url right?"
+    assert findings["WATS"].said == said
 
 
 async def test_a_wrong_token(wats: LocalWATS, broker: RabbitMQ) -> None:
