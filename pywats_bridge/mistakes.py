@@ -41,7 +41,7 @@ def lines_of(error: ValidationError, *, prefix: tuple[str, ...] = ()) -> Iterato
             case "missing":
                 yield f"{key}: is missing{_how_to_give(key)}"
             case "extra_forbidden":
-                yield f"{key}: no such key{_meant(location)}"
+                yield f"{key}: no such key{meant(location)}"
             case "model_type" | "dict_type":
                 yield f"{key}: should be a table"
             case "tuple_type" if _keys_at(location):
@@ -76,7 +76,7 @@ def _how_to_give(key: str) -> str:
     return ""
 
 
-def _meant(location: tuple[int | str, ...]) -> str:
+def meant(location: tuple[int | str, ...]) -> str:
     """Guess which key was meant, from the model that the mistake stands in."""
     keys = _keys_at(location[:-1])
     keys += [file for file, secret in SECRET_FILES.items() if secret in keys]

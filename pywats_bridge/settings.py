@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from handlers import Rules
-from pywats_bridge.mistakes import SECRET_FILES, ConfigurationError, key_at, lines_of
+from pywats_bridge.mistakes import SECRET_FILES, ConfigurationError, key_at, lines_of, meant
 from pywats_bridge.sections import (
     JOURNAL_FILE,
     BridgeSettings,
@@ -180,6 +180,22 @@ class _Environment(EnvSettingsSource):
             self.unreadable = self._names.get(place, place).upper()
             raise
 
+    def mistyped(self) -> Iterator[str]:
+        """Give a line for each variable that means a section and hits none; others may be other programs'.
+
+        A Kubernetes service of our name, for instance, sets ``PYWATS_BRIDGE_PORT``.
+        """
+        sections = {*BridgeSettings.model_fields, *Rules.model_fields}
+        prefix = self.env_prefix.lower()
+        for name in self._names.values():
+            section, has_way, _ = name.removeprefix(prefix).partition("__")
+            if not name.startswith(prefix) or section in sections:
+                continue
+            if has_way:
+                yield f"{name.upper()}: no such key{meant((section,))}"
+            elif section.startswith(tuple(f"{known}_" for known in sections)):
+                yield f"{name.upper()}: no such key; two underscores stand after a section, as in WATS__TOKEN"
+
     def _place(self, name: str) -> str:
         prefix = self.env_prefix.lower()
         key = name.removeprefix(prefix)
@@ -189,6 +205,7 @@ class _Environment(EnvSettingsSource):
 
 def _environment(mistakes: list[str]) -> dict[str, Any]:
     source = _Environment()
+    mistakes += source.mistyped()
     try:
         return source()
     except SettingsError:  # "from" it nothing: it quotes the value

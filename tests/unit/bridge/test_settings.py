@@ -189,6 +189,13 @@ def test_a_secret_and_its_file_are_one_key_to_the_environment(tmp_path, monkeypa
     [
         ("CFX__AMQP__PORT", "many", "cfx.amqp.port: "),
         ("WATS__TOKN", "x", "wats.tokn: no such key; did you mean token?"),
+        ("WAT__TOKEN", SECRET, "PYWATS_BRIDGE_WAT__TOKEN: no such key; did you mean wats?"),
+        ("STATION__0", SECRET, "PYWATS_BRIDGE_STATION__0: no such key; did you mean stations?"),
+        (
+            "WATS_TOKEN",
+            SECRET,
+            "PYWATS_BRIDGE_WATS_TOKEN: no such key; two underscores stand after a section",
+        ),
         ("WATS", SECRET, "PYWATS_BRIDGE_WATS: is not JSON"),
         ("STATIONS", f"[{SECRET}", "PYWATS_BRIDGE_STATIONS: is not JSON"),
         ("CFX__AMQP__QUEUE_ARGUMENTS", SECRET, "PYWATS_BRIDGE_CFX__AMQP__QUEUE_ARGUMENTS: is not JSON"),
@@ -201,6 +208,13 @@ def test_a_mistake_in_the_environment_is_one_line_too(monkeypatch, variable, val
     (said,) = mistakes({})
     assert said.startswith(line)
     assert SECRET not in said
+
+
+def test_variables_of_other_programs_are_no_mistakes(monkeypatch):
+    """Kubernetes sets such ones for a service that is called like the bridge."""
+    for name in ("PORT", "SERVICE_HOST", "PORT_8085_TCP"):
+        monkeypatch.setenv(f"PYWATS_BRIDGE_{name}", "tcp://10.0.0.1:8085")
+    assert of({}).log_level == "info"
 
 
 # --- mistakes
