@@ -185,3 +185,23 @@ async def test_a_sender_that_goes_away_is_no_fault_of_the_server(server, http, c
     assert (await http.get("/local/counts")).json()["received"] == 0
     await server.stop()  # waits for the requests under way
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "99999"], '"99999" is no port'),
+        (["--port", "http"], '"http" is no port'),
+        (["--db", "no/such/folder/wats.sqlite"], "unable to open database file"),
+        (["--db", "text"], "file is not a database"),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_one_line(tmp_path, monkeypatch, capsys, arguments, said):
+    """Which option, what is wrong with it, and exit code 2; nothing of the server's insides."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("not what a database begins with\n" * 10)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert f"argument {arguments[0]}: " in (last := capsys.readouterr().err.splitlines()[-1])
+    assert said in last
