@@ -28,7 +28,7 @@ from journal_steps import (
 
 from pywats_bridge.choosing import Choice
 from pywats_bridge.requests import REQUESTS, NotAnswered, ask_to_discard
-from pywats_events import AsyncEventBus
+from pywats_events import AsyncEventBus, Done, Event
 from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.bus.replay_jobs import JobState, ReplayJob
 from pywats_events.journal import DeliveryState, Query
@@ -233,6 +233,7 @@ async def test_a_job_waits_for_a_bridge(config):
     handler = Report()
     async with running(config, handler) as bus:
         (job,) = await bus.dead_letters.jobs.all()
+        await until(bus, job.id, lambda job: bool(job.owner) or job.state.is_over)
         followed = await call(config, "dead-letters", "jobs", "follow", job.id)
     assert (followed.code, sorted(handler.tried)) == (0, ["BAD-1", "BAD-2"])
 
@@ -243,24 +244,44 @@ async def until(bus: AsyncEventBus, job_id: str, holds: Callable[[ReplayJob], bo
         await asyncio.sleep(0.02)
 
 
+class Held(Report):
+    """A handler whose calls each wait until they may end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: asyncio.Queue[str] = asyncio.Queue(maxsize=10)
+        self.may_end = asyncio.Semaphore(0)
+
+    async def handle(self, event: Event) -> Done:
+        """Tell that it has begun, and wait."""
+        await self.begun.put(event.payload["unit_id"])
+        await self.may_end.acquire()
+        return await super().handle(event)
+
+
 async def test_ctrl_c_pauses_the_job_and_resume_goes_on(config):
     """Nothing more is put through by a job that its starter has left, until somebody says so."""
-    handler = Report()
-    async with running(config, handler) as bus:
-        process = await started(config, "dead-letters", "replay", "--handler", "report", "--rate", "0.01")
+    handler = Held()
+    async with running(config, handler) as bus, asyncio.timeout(100):
+        process = await started(config, "dead-letters", "replay", "--handler", "report")
         assert process.stdout is not None
         assert process.stderr is not None
-        async with asyncio.timeout(60):
-            job_id = (await process.stdout.readline()).decode().split()[1].rstrip(":")
-            await until(bus, job_id, lambda job: bool(job.owner))
-            process.send_signal(signal.SIGINT)
-            said = (await process.stderr.read()).decode()
-            assert await process.wait() == 130
-            assert said.endswith(f"pywats-bridge dead-letters jobs resume {job_id}\n")
-            await until(bus, job_id, lambda job: job.state is JobState.PAUSED)
+        job_id = (await process.stdout.readline()).decode().split()[1].rstrip(":")
+        assert await handler.begun.get() == "BAD-1"
+        process.send_signal(signal.SIGINT)
+        said = (await process.stderr.read()).decode()
+        assert await process.wait() == 130
+        assert said.endswith(f"pywats-bridge dead-letters jobs resume {job_id}\n")
+        await until(bus, job_id, lambda job: job.state is JobState.PAUSED)
+        handler.may_end.release()
+        assert await bus.drain(timeout=30)
+        assert handler.tried == ["BAD-1"]
+        assert handler.begun.empty()
         assert (await call(config, "dead-letters", "jobs", "resume", job_id)).code == 0
+        assert await handler.begun.get() == "BAD-2"
         assert (await call(config, "dead-letters", "jobs", "cancel", job_id)).code == 0
         followed = await call(config, "dead-letters", "jobs", "follow", job_id, "--json")
+        handler.may_end.release()
         assert followed.code == 1
         assert followed.documents[0]["state"] == "cancelled"
 
