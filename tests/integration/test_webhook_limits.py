@@ -91,6 +91,19 @@ async def test_large_body_is_refused_by_its_length():
         assert (await line.answer())[0] == 202
 
 
+async def test_the_limit_that_is_named_is_the_hooks_own():
+    """Whether a body is larger than its hook allows or than any does; strangers hear of no hook's own."""
+    small = {"name": "small", "token": TOKEN, "max_bytes": 1000}
+    known = {"Authorization": f"Bearer {TOKEN}"}
+    async with webhooks(small, {**OPEN, "max_bytes": 2000}) as hooks:
+        for size in (1500, 3000):
+            answer = await hooks.post("small", b"x" * size, known)
+            said = (answer.status_code, answer.json()["detail"])
+            assert said == (413, "the body is larger than the 1000 bytes allowed")
+        answer = await hooks.post("small", b"x" * 3000, {})
+        assert answer.json()["detail"] == "the body is larger than the 2000 bytes that any hook here allows"
+
+
 async def test_caller_that_asks_first_is_told_to_close():
     """A body that was announced with Expect, and refused, is never taken for the next request."""
     async with webhooks(OPEN) as hooks:

@@ -50,6 +50,11 @@ class Proof:
         """True when nothing in the body can make it good."""
         return self._refusal is not None
 
+    @property
+    def is_good(self) -> bool:
+        """True when nothing in the body can make it bad."""
+        return self._refusal is None and not self._macs
+
     def update(self, part: bytes) -> None:
         """Go on with the next part of the body."""
         for mac in self._macs:

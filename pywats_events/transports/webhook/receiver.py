@@ -169,7 +169,10 @@ class Receiver:
         proof = gate.begin(request.headers, request.scope.get("state", {}).get(CLIENT_CERTIFICATE))
         holding = _Holding(self)
         try:
-            body = await self._body(request, proof, gate.hook.max_bytes, holding)
+            most = gate.hook.max_bytes
+            # others must not learn from a limit which hooks there are
+            told = _too_large(most) if is_hook and proof.is_good else self._too_large_for_all()
+            body = await self._body(request, proof, most, holding, told)
             refusal = proof.refusal() if is_hook else "there is no such hook"
             if refusal is not None:
                 raise unauthorized(refusal)
@@ -185,7 +188,9 @@ class Receiver:
         ids = [part.id for part in parts]
         return JSONResponse({"event_ids": ids}, 202), len(ids)
 
-    async def _body(self, request: Request, proof: Proof, most: int, holding: _Holding) -> bytes | None:
+    async def _body(
+        self, request: Request, proof: Proof, most: int, holding: _Holding, too_large: Problem
+    ) -> bytes | None:
         """Read the body; None where it is larger than its hook allows, or nobody will want it.
 
         It is read to its end in any case, within the limits of the largest hook: a call that is refused looks
@@ -193,7 +198,7 @@ class Receiver:
         """
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._largest:
-            raise _too_large(self._largest)
+            raise too_large
         body: bytearray | None = bytearray()
         size = 0
         try:
@@ -201,7 +206,7 @@ class Receiver:
                 async for part in request.stream():
                     size += len(part)
                     if size > self._largest:
-                        raise _too_large(self._largest)
+                        raise too_large
                     proof.update(part)
                     if proof.is_refused or size > most:
                         body = None
@@ -215,6 +220,9 @@ class Receiver:
             detail = f"the body was not here after {seconds:g} seconds"
             raise Problem(408, detail, headers={"Connection": "close"}) from None
         return None if body is None else bytes(body)
+
+    def _too_large_for_all(self) -> Problem:
+        return Problem(413, f"the body is larger than the {self._largest} bytes that any hook here allows")
 
     def _check_rate(self, hook: HookConfig) -> None:
         bucket = self._buckets[hook.name]
