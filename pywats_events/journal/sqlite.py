@@ -41,10 +41,10 @@ from pywats_events.journal.records import (
 from pywats_events.journal.sqlite_file import KEEP_FREE, Room, backup, check
 from pywats_events.journal.sqlite_in_flight import Held, InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
-from pywats_events.journal.sqlite_one_statement import OneStatement, execute, make_ready
+from pywats_events.journal.sqlite_one_statement import Draft, OneStatement, draft, execute, make_ready
 from pywats_events.journal.sqlite_schema import reader, sole_writer
 from pywats_events.journal.sqlite_thread import DatabaseThread, Group, Work
-from pywats_events.journal.sqlite_writing import Numbers, Prepared
+from pywats_events.journal.sqlite_writing import Numbers
 from pywats_events.journal.stored_values import moment, stamp, text
 
 T = TypeVar("T")
@@ -171,7 +171,8 @@ class SQLiteJournal:
                     is_checked = True
                 answer = statement.append(one)
             elif group is self._settle:
-                answer = statement.settle(*one)
+                _verdicts, done, now = one
+                answer = None if done is None else statement.settle(done, now)
             if answer is None:
                 return None
             answers.append(answer)
@@ -192,6 +193,7 @@ class SQLiteJournal:
 
         def job(connection: sqlite3.Connection) -> T:
             lanes = Lanes(connection, self._in_flight)
+            self._in_flight.forget_due()
             result = work(lanes)
             lanes.finish()
             return result
@@ -212,14 +214,14 @@ class SQLiteJournal:
         """Write received messages down; see ``Journal.append``."""
         if self._writer is None:
             raise self._closed()
-        return await self._writer.ask_together(self._append, [writing.prepare(one) for one in receipts])
+        return await self._writer.ask_together(self._append, [draft(one) for one in receipts])
 
     def _append_all(
-        self, connection: sqlite3.Connection, brought: Sequence[list[Prepared]]
+        self, connection: sqlite3.Connection, brought: Sequence[list[Draft]]
     ) -> list[list[Appended]]:
         """Write down what several callers brought, for each its answers."""
         self._room.check(connection)
-        receipts = [one for several in brought for one in several]
+        receipts = [one.prepared for several in brought for one in several]
         answers = iter(
             self._job(partial(writing.append, numbers=self._known_numbers, receipts=receipts))(connection)
         )
@@ -275,9 +277,13 @@ class SQLiteJournal:
                 self._next_due = None if next_due is None else moment(next_due)
                 self._superseded += closed
                 kept += claimed
-                read = [(one, one.delivery()) for one in claimed]
-                deliveries += [delivery for _, delivery in read if delivery is not None]
-                broken = [one for one, delivery in read if delivery is None]
+                broken: list[Held] = []
+                for one in claimed:
+                    delivery = one.delivery()
+                    if delivery is None:
+                        broken.append(one)
+                    else:
+                        deliveries.append(delivery)
                 if not broken:
                     return deliveries
                 await self._write(
@@ -308,16 +314,17 @@ class SQLiteJournal:
         """Write down what became of claimed deliveries; see ``Journal.settle``."""
         if self._writer is None:
             raise self._closed()
-        closed = await self._writer.ask_together(self._settle, (tuple(verdicts), stamp(now)))
+        brought = (tuple(verdicts), claiming.plainly_done(verdicts), stamp(now))
+        closed = await self._writer.ask_together(self._settle, brought)
         superseded, self._superseded = self._superseded, []
         return [*superseded, *closed]
 
     def _settle_all(
-        self, connection: sqlite3.Connection, brought: Sequence[tuple[tuple[Verdict, ...], int]]
+        self, connection: sqlite3.Connection, brought: Sequence[tuple[tuple[Verdict, ...], Any, int]]
     ) -> list[list[str]]:
         return [
             self._job(partial(self._settle_and_tell, verdicts=verdicts, now=now))(connection)
-            for verdicts, now in brought
+            for verdicts, _done, now in brought
         ]
 
     def _settle_and_tell(self, lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:

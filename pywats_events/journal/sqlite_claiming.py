@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -141,9 +142,14 @@ def claim(
         claimed += taken
         if len(taken) == len(chosen):
             break
-    ((next_due,),) = lanes.db.execute(_NEXT_DUE).fetchall()
+    next_due = _next_due(lanes)
     ends = [at for at in (next_due, lanes.in_flight.next_end) if at is not None]
     return claimed, min(ends, default=None), closed
+
+
+def _next_due(lanes: Lanes) -> int | None:
+    ((found,),) = lanes.db.execute(_NEXT_DUE).fetchall()
+    return None if found is None else int(found)
 
 
 def claim_fresh(
@@ -163,7 +169,7 @@ def claim_fresh(
     """
     flying = lanes.in_flight
     next_end = flying.next_end
-    ((next_due,),) = lanes.db.execute(_NEXT_DUE).fetchall()
+    next_due = flying.next_due(partial(_next_due, lanes))
     if min(next_end or now + 1, next_due or now + 1) <= now:
         return None
     newest_only = set(map(text, coalesce))
@@ -359,28 +365,36 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> tuple[list[st
     return [name for event, name in events.items() if event not in unsure or name in over], told
 
 
-def settle_done(lanes: Lanes, verdicts: Sequence[Verdict]) -> tuple[list[int], list[str]] | None:
-    """Note verdicts that claims are done which still hold, where each is all that its message brought.
+def plainly_done(verdicts: Sequence[Verdict]) -> list[tuple[int, int]] | None:
+    """Give the deliveries of verdicts with their claims; None when one says more than that it is done."""
+    claims: list[tuple[int, int]] = []
+    for verdict in verdicts:
+        if type(verdict) is not Completed or verdict.rule or verdict.detail:
+            return None
+        delivery = verdict.delivery
+        claims.append((int(delivery.id), delivery.claim))
+    return claims
+
+
+def settle_done(lanes: Lanes, claims: Sequence[tuple[int, int]]) -> tuple[list[int], list[str]] | None:
+    """Note that claims are done which still hold, where each is all that its message brought.
 
     Returns:
         The deliveries, which are yet to be written down as done, and the events that are closed by it; None
-        when a verdict needs more than that.
+        when one needs more than that.
     """
     flying = lanes.in_flight
     done: list[int] = []
     closed: list[str] = []
     numbers: Counter[tuple[Text, Text]] = Counter()
-    for verdict in verdicts:
-        if not isinstance(verdict, Completed) or verdict.rule or verdict.detail:
-            return None
-        delivery = verdict.delivery
-        held = flying.get(int(delivery.id))
-        if held is None or held.claim != delivery.claim:
+    for seq, claim in claims:
+        held = flying.get(seq)
+        if held is None or held.claim != claim:
             continue  # its lease ended and another worker has it, or had it
         if not held.is_alone:
             return None
         flying.drop(held)
-        done.append(held.seq)
+        done.append(seq)
         closed.append(untext(held.name))
         numbers[held.handler, held.transport] += 1
     for (handler, transport), number in numbers.items():

