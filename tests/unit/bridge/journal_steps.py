@@ -43,6 +43,22 @@ class Report(BaseHandler):
         return Done({"report": f"R-{unit}"})
 
 
+class WhenAllAreHere(Report):
+    """Begins when every message is in the journal, so that their ids are those of their order.
+
+    What tells of a dead letter is an event with an id too, wherever it comes between.
+    """
+
+    def __init__(self, *refused: str) -> None:
+        super().__init__(*refused)
+        self.all_are_here = asyncio.Event()
+
+    async def handle(self, event: Event) -> Done:
+        """Wait, then refuse it or not."""
+        await self.all_are_here.wait()
+        return await super().handle(event)
+
+
 def units_tested(serial: str, number: int = 1) -> bytes:
     """One unit's functional test."""
     document = json.loads(samples.load("units_tested_fct"))
@@ -78,9 +94,11 @@ async def running(config: Path, handler: BaseHandler) -> AsyncIterator[AsyncEven
 
 async def lay_in(config: Path, *bodies: bytes, refused: tuple[str, ...] = ()) -> None:
     """Bring messages into the journal and let them be handled."""
-    async with running(config, Report(*refused)) as bus:
+    handler = WhenAllAreHere(*refused)
+    async with running(config, handler) as bus:
         for body in bodies:
             await bus.receive(message(body), cfx_adapter)
+        handler.all_are_here.set()
         assert await bus.drain(timeout=30)
 
 
