@@ -20,9 +20,9 @@ from pywats_bridge.choosing import (
 )
 from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_FAILED, EXIT_USAGE, ConfigOption, Json, fail, run
 from pywats_bridge.journal_access import access
-from pywats_bridge.printing import clock_time, console, json_line, plain, say, seconds_time, table
+from pywats_bridge.printing import clock_time, console, counted, json_line, plain, say, seconds_time, table
 from pywats_bridge.readable import readable
-from pywats_bridge.story import named, unit_of
+from pywats_bridge.story import came_through, named, unit_of
 from pywats_events.bus.dead_letters import Letter
 from pywats_events.journal import DeadGroup, DeliveryState, Entry, Query
 
@@ -121,8 +121,8 @@ def _say_what_next(number: int, found: list[DeadGroup] | list[Entry]) -> None:
         if isinstance(first, Entry)
         else sum(one.count for one in found if isinstance(one, DeadGroup))
     )
-    letters = "1 dead letter" if number == 1 else f"{number:,} dead letters"
     more = f", {shown:,} of them shown (--limit)" if shown < number else ""
+    letters = counted(number, "dead letter")
     say(f"{letters}{more}. Look at one, mend its cause, put all of the cause through again:")
     if isinstance(first, DeadGroup):
         example, cause = first.example, first.fingerprint
@@ -218,10 +218,10 @@ def _show(letter: Letter, *, full: bool) -> None:
     if entry.error is not None:
         _head("why")
         say(f"  {plain(entry.error)}: {plain(entry.reason)}", "red")
-    if entry.attempts:
-        _head(f"tries ({len(entry.attempts)})")
-        for one in entry.attempts:
-            say(f"  {clock_time(one.at)}  {plain(one.error)}: {plain(one.reason)}")
+    if entry.history:
+        _head(f"what it came through (tries that failed: {len(entry.attempts)})")
+        for one in sorted(came_through(entry), key=lambda chapter: chapter.time):
+            say(f"  {clock_time(one.time)}  {one.what:<8}  {plain(one.said)}")
     _show_event(entry, full=full)
     _show_message(letter, full=full)
     if letter.others:
@@ -315,7 +315,7 @@ def export(
     except typer.Exit:
         to.unlink(missing_ok=True)
         raise
-    say(f"{number:,} dead letters in {to}")
+    say(f"{counted(number, 'dead letter')} in {to}")
 
 
 async def _export(config: Path, choice: Choice, file: TextIO) -> int:
@@ -359,8 +359,10 @@ def discard(
         return
     if number > 1 and not yes:
         if not sys.stdin.isatty():
-            fail(f"{number:,} dead letters would be discarded; add --yes if that is meant", EXIT_USAGE)
-        if not typer.confirm(f"Discard {number:,} dead letters for good?"):
+            fail(
+                f"{counted(number, 'dead letter')} would be discarded; add --yes if that is meant", EXIT_USAGE
+            )
+        if not typer.confirm(f"Discard {counted(number, 'dead letter')} for good?"):
             fail("nothing was discarded", EXIT_FAILED)
     done = run(put_away(query, number))
     if as_json:

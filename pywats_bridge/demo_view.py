@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pywats_bridge.printing import counted
 from pywats_events import Event, EventType
 from pywats_events.journal import DeliveryState, Stats
 
@@ -151,7 +152,9 @@ def show_summary(outcome: Outcome, *, where: str) -> None:
         said = f"dead letter from {entry.source or '?'}: {entry.reason}"
         console.print(Text(_cut(said), style="yellow"))
     if len(outcome.dead) > _DEAD_SHOWN:
-        console.print(Text(f"and {len(outcome.dead) - _DEAD_SHOWN} more dead letters", style="yellow"))
+        console.print(
+            Text(f"and {counted(len(outcome.dead) - _DEAD_SHOWN, 'more dead letter')}", style="yellow")
+        )
     losses = outcome.losses()
     for loss in losses:
         console.print(Text(f"LOST OR DOUBLED: {loss}", style="bold red"))

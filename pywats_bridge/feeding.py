@@ -29,7 +29,7 @@ from pywats_bridge.commands import (
     run,
 )
 from pywats_bridge.preview import Outlook, preview
-from pywats_bridge.printing import console, plain, say
+from pywats_bridge.printing import console, counted, plain, say
 from pywats_bridge.record_sources import sources_of
 from pywats_bridge.recording import told_to_end
 from pywats_bridge.settings import SOURCES, BridgeSettings, ConfigurationError, load
@@ -182,7 +182,7 @@ class _Replay:
 
     async def run(self) -> bool:
         """Bring the capture in, say what came of it; True when none of it is a dead letter."""
-        counted = self.transport.adapter = _Counting(self.transport.adapter)
+        sums = self.transport.adapter = _Counting(self.transport.adapter)
         interrupted = False
         since = datetime.now(UTC)
         bridge = self._bridge()
@@ -195,7 +195,7 @@ class _Replay:
             await bridge.bus.drain(timeout=self.settings.delivery.stop_timeout)  # what is under way
             dead = await count(bridge.bus.dead_letters, Query(states=(DeliveryState.DEAD,), since=since))
             waiting = (await bridge.journal.stats()).open
-        self._summary(counted, dead=dead, waiting=waiting)
+        self._summary(sums, dead=dead, waiting=waiting)
         if interrupted:
             raise typer.Exit(EXIT_INTERRUPTED)
         return not dead
@@ -234,16 +234,16 @@ class _Replay:
                     await end.wait()
         return not end.is_set()
 
-    def _summary(self, counted: _Counting, *, dead: int, waiting: int) -> None:
+    def _summary(self, sums: _Counting, *, dead: int, waiting: int) -> None:
         transport = self.transport
         of = sum(self.found.messages.values())
-        repeated = counted.events - self.new
+        repeated = sums.events - self.new
         parts = [
-            f"{transport.messages:,} of {of:,} messages, {counted.events:,} events",
+            f"{transport.messages:,} of {counted(of, 'message')}, {counted(sums.events, 'event')}",
             f"{repeated:,} were here before" if repeated > 0 else "",
-            f"{counted.unreadable:,} parts could not be read" if counted.unreadable else "",
-            f"{dead:,} dead letters" if dead else "no dead letter",
-            f"{transport.skipped:,} damaged lines left out" if transport.skipped else "",
+            f"{counted(sums.unreadable, 'part')} could not be read" if sums.unreadable else "",
+            counted(dead, "dead letter") if dead else "no dead letter",
+            f"{counted(transport.skipped, 'damaged line')} left out" if transport.skipped else "",
         ]
         say("; ".join(part for part in parts if part))
         if waiting:
@@ -261,7 +261,7 @@ class _Replay:
 
             async def show() -> None:
                 while True:
-                    said = f"{self.transport.messages:,} of {of:,} messages"
+                    said = f"{self.transport.messages:,} of {counted(of, 'message')}"
                     if screen.is_terminal:
                         status.update(f"{said}; Ctrl-C ends")
                         await asyncio.sleep(_LOOK_EVERY)
@@ -307,7 +307,9 @@ async def _preview(capture: Path, adapters: Mapping[str, Adapter], settings: Bri
         dead += outlook.is_fault
         calls += len(outlook.calls)
         _show(outlook)
-    say(f"{messages:,} messages, {events:,} events, {calls:,} calls, {dead:,} dead letters; nothing was sent")
+    sums = {"message": messages, "event": events, "call": calls, "dead letter": dead}
+    said = ", ".join(counted(number, thing) for thing, number in sums.items())
+    say(f"{said}; nothing was sent")
     return not dead
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from pywats_bridge.printing import counted
 from pywats_cfx import messages as cfx
 from pywats_events.journal import DeliveryState, Journal, JournalError
 from pywats_events.policies import CircuitBreaker
@@ -39,7 +40,7 @@ class OwnFaults:
             said["JOURNAL"] = f"the journal does not answer: {error}"
         else:
             if self._dead is not None and dead > self._dead:
-                said["DEAD_LETTERS"] = f"{dead - self._dead} more dead letters, {dead} in all"
+                said["DEAD_LETTERS"] = f"{counted(dead - self._dead, 'more dead letter')}, {dead:,} in all"
             self._dead = dead
         self._active = {
             code: self._active.get(code) or _fault(code, description) for code, description in said.items()

@@ -57,6 +57,11 @@ def ago(age: str) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
+def counted(number: int, thing: str) -> str:
+    """Give a number with what is counted: "1 dead letter", "1,200 dead letters"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def say(text: str = "", style: str = "") -> None:
     """Print text that is ours or was made ``plain``; the style shows on a terminal only."""
     console().print(Text(text, style), soft_wrap=True)

@@ -16,7 +16,7 @@ from rich.status import Status
 
 from pywats_bridge import __version__, logs
 from pywats_bridge.commands import DEFAULT_CONFIG, EXIT_USAGE, ConfigOption, fail, refuse, run
-from pywats_bridge.printing import console, plain, say
+from pywats_bridge.printing import console, counted, plain, say
 from pywats_bridge.record_sources import SOURCES, Source, Wanted, sources_of
 from pywats_bridge.settings import BridgeSettings, ConfigurationError
 from pywats_events.transports.capture import CaptureError, Recorder
@@ -105,7 +105,7 @@ async def _until_over(recorder: Recorder, end: asyncio.Event, seconds: float | N
 
 
 def _summary(recorder: Recorder, seconds: float) -> None:
-    messages = "1 message" if recorder.messages == 1 else f"{recorder.messages:,} messages"
+    messages = counted(recorder.messages, "message")
     left_out = f"; {recorder.left_out:,} left out, see above" if recorder.left_out else ""
     say(f"{messages} in {plain(recorder.path)} ({size(recorder.size)}) in {seconds:.0f} s{left_out}")
 
@@ -123,7 +123,9 @@ def _progress(recorder: Recorder) -> Iterator[None]:
             while True:
                 await asyncio.sleep(_LOOK_EVERY)
                 if recorder.messages:
-                    status.update(f"{recorder.messages:,} messages, {size(recorder.size)}; Ctrl-C ends")
+                    status.update(
+                        f"{counted(recorder.messages, 'message')}, {size(recorder.size)}; Ctrl-C ends"
+                    )
 
         task = asyncio.ensure_future(show())
         try:

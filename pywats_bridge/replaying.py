@@ -32,7 +32,7 @@ from pywats_bridge.commands import (
     run,
 )
 from pywats_bridge.journal_access import JournalAccess, access
-from pywats_bridge.printing import console, json_line, plain, say, seconds_time, table
+from pywats_bridge.printing import console, counted, json_line, plain, say, seconds_time, table
 from pywats_events.bus.replay_jobs import WISHES, JobState, ReplayJob, ReplayJobs
 from pywats_events.journal import DeliveryState, Query
 
@@ -117,8 +117,7 @@ def replay(
                 return
             job = await journal.letters.replay_job(query, rate=rate, stop_after=stop_after, from_raw=from_raw)
             if not as_json:
-                letters_ = "1 dead letter" if number == 1 else f"{number:,} dead letters"
-                say(f"job {job.id}: {letters_} to put through again")
+                say(f"job {job.id}: {counted(number, 'dead letter')} to put through again")
             await _wait_for(journal, job, as_json=as_json, detach=detach)
 
     run(start())

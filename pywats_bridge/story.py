@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from pywats_events.journal import (
@@ -174,10 +175,23 @@ def _local(moment: datetime) -> str:
 def _delivered(entry: Entry) -> Iterator[Chapter]:
     who = f"{entry.handler} {entry.id}: " if entry.handler else ""
     facts = {"id": entry.id, "handler": entry.handler}
-    for one in entry.history:
-        yield from _passed(one, who, facts, is_now=entry.state is DeliveryState.PARKED)
+    yield from came_through(entry, who, facts)
     facts |= {"state": entry.state.value}
     yield Chapter(entry.changed, entry.state.value, f"{who}{_outcome(entry)}", {**facts, **_more(entry)})
+
+
+def came_through(
+    entry: Entry, who: str = "", facts: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Chapter]:
+    """Tell what a delivery came through before it came to what it is now.
+
+    Args:
+        entry: the delivery.
+        who: begins what is said.
+        facts: what each chapter has besides its own.
+    """
+    for one in entry.history:
+        yield from _passed(one, who, facts, is_now=entry.state is DeliveryState.PARKED)
 
 
 def _passed(one: Passed, who: str, facts: Mapping[str, Any], *, is_now: bool) -> Iterator[Chapter]:

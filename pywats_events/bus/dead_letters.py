@@ -10,7 +10,19 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from pywats_events.bus.replay_jobs import RAMP, ReplayJob, ReplayJobs
-from pywats_events.journal import Amended, DeadGroup, DeliveryState, Entry, Journal, Query, RawRecord
+from pywats_events.journal import (
+    Amended,
+    Attempt,
+    DeadGroup,
+    DeliveryState,
+    Entry,
+    Journal,
+    Parking,
+    Passed,
+    Query,
+    RawRecord,
+    Replay,
+)
 
 #: Entries that are read at one time where all are wanted.
 PAGE: Final = 200
@@ -48,6 +60,7 @@ class Letter:
             "attempts": [
                 {"at": one.at.isoformat(), "error": one.error, "reason": one.reason} for one in entry.attempts
             ],
+            "history": [_passed(one) for one in entry.history],
             "first_seen": entry.first_seen.isoformat(),
             "changed": entry.changed.isoformat(),
             "source": entry.source,
@@ -57,6 +70,24 @@ class Letter:
             "event": None if entry.event is None else json.loads(entry.event.to_json()),
             "raw": None if self.raw is None else _raw(self.raw),
         }
+
+
+def _passed(one: Passed) -> dict[str, Any]:
+    match one:
+        case Replay(at=at):
+            return {"what": "replayed", "at": at.isoformat()}
+        case Attempt(at=at, error=error, reason=reason):
+            return {"what": "failed", "at": at.isoformat(), "error": error, "reason": reason}
+        case Parking(at=at, error=error, reason=reason, times=times, last=last, freed=freed):
+            return {
+                "what": "parked",
+                "at": at.isoformat(),
+                "error": error,
+                "reason": reason,
+                "times": times,
+                "last": last.isoformat(),
+                "freed": freed and freed.isoformat(),
+            }
 
 
 def _raw(record: RawRecord) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from journal_steps import (
 
 from pywats_bridge.choosing import Choice
 from pywats_bridge.requests import REQUESTS, NotAnswered, ask_to_discard
-from pywats_events import AsyncEventBus, Done, Event
+from pywats_events import AsyncEventBus, DestinationUnavailable, Done, Event
 from pywats_events.bus.dead_letters import DeadLetters
 from pywats_events.bus.replay_jobs import JobState, ReplayJob
 from pywats_events.journal import DeliveryState, Query
@@ -120,7 +120,7 @@ def test_a_letter_is_shown_with_all_that_is_known(config):
     lines = [line.strip() for line in shown.out.splitlines()]
     assert lines[0] == "dead letter 4"
     assert 'PermanentError: unit "BAD-2": WATS refused the report' in lines
-    assert "tries (1)" in lines
+    assert "what it came through (tries that failed: 1)" in lines
     assert '"UnitIdentifier": "BAD-2",' in lines
     assert '"unit_id": "BAD-2",' in lines
     assert "pywats-bridge dead-letters replay 4" in lines
@@ -140,6 +140,31 @@ def test_shown_and_exported_as_json_nothing_is_missing(config, tmp_path):
     assert (again.code, again.err) == (2, f"{file}: is there already; name a new file\n")
     piped = look(config, "dead-letters", "export", "--to", "-", "--unit", "BAD-1")
     assert [line["id"] for line in piped.documents] == ["3"]
+
+
+async def test_what_a_letter_came_through_is_shown_and_exported(config):
+    """Tries that failed, being left alone, having been put through again, in order, as ``trace`` tells."""
+    handler = Away("BAD-1")
+    async with running(config, handler) as bus:
+        assert await bus.dead_letters.replay(Query(ids=("3",))) == 1
+        async with asyncio.timeout(30):
+            while len(await bus.dead_letters.find()) < 3:  # noqa: ASYNC110  # a drain waits for none left alone
+                await asyncio.sleep(0.02)
+    shown = await call(config, "dead-letters", "show", "3")
+    lines = [line.split("  ") for line in shown.out.splitlines()]
+    at = next(number for number, line in enumerate(lines) if line[0].startswith("what it came through"))
+    assert [line[2].strip() for line in lines[at + 1 : at + 6]] == [
+        "failed",
+        "replayed",
+        "parked",
+        "freed",
+        "failed",
+    ]
+    exported = await call(config, "dead-letters", "export", "--to", "-", "--unit", "BAD-1")
+    (letter,) = exported.documents
+    assert [one["what"] for one in letter["history"]] == ["failed", "replayed", "parked", "failed"]
+    assert letter["history"][2]["freed"] is not None
+    assert len(letter["attempts"]) == 2
 
 
 async def test_what_machines_write_steers_no_terminal(tmp_path):
@@ -242,6 +267,17 @@ async def until(bus: AsyncEventBus, job_id: str, holds: Callable[[ReplayJob], bo
     """Wait for a job to be so; who runs it tells nobody but the journal."""
     while not holds(await bus.dead_letters.jobs.get(job_id)):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
+
+
+class Away(Report):
+    """A handler whose destination is away at the first call."""
+
+    async def handle(self, event: Event) -> Done:
+        """Find nobody there, later do as ever."""
+        if not self.tried:
+            self.tried.append("nobody")
+            raise DestinationUnavailable("WATS", retry_after=0.01)
+        return await super().handle(event)
 
 
 class Held(Report):
