@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -242,8 +243,10 @@ async def _found(journal: Journal, what: str, kind: Kind | None) -> list[Entry]:
         others = await near(journal, what)
         hint = f"; it is mentioned with {', '.join(others)}" if others else ""
         kinds = kind.value if kind else "unit, event, dead letter or message"
+        unread = ["pywats-bridge", "dead-letters", "list", f"--text={what}"]
         fail(
             f"{plain(what)}: the journal knows no {kinds} of this name{plain(hint)}; "
-            "what is done is kept for as long as journal.keep_done_days says"
+            "what is done is kept for as long as journal.keep_done_days says; "
+            f"a message that could not be read is found by: {plain(shlex.join(unread))}"
         )
     return entries

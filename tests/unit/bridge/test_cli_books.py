@@ -211,6 +211,9 @@ def test_who_mistypes_is_helped(config):
     done = look(config, "trace", "BAD")
     assert (done.code, done.out) == (1, "")
     assert "it is mentioned with BAD-2, BAD-1" in done.err
+    garbage = look(config, "trace", "the garbage")
+    found_by = "pywats-bridge dead-letters list '--text=the garbage'"
+    assert garbage.err.endswith(f"a message that could not be read is found by: {found_by}\n")
 
 
 async def test_the_journal_is_checked_copied_and_pruned_beside_a_bridge(config, tmp_path):
