@@ -31,6 +31,7 @@ from handlers.validation_verdicts import (
     sub_units,
     unfit,
 )
+from handlers.wats import told
 from pywats_api.errors import AuthenticationError, AuthorizationError, NotFoundError, PyWATSError
 from pywats_api.process_records import Process
 from pywats_api.production_records import Unit, UnitVerification
@@ -166,7 +167,7 @@ class WatsUnitValidator:
         except PyWATSError as error:
             if error.unavailable or isinstance(error, AuthorizationError):
                 asking.trouble = error  # the other units need not ask in vain
-            _log.debug("unit not validated", unit_id=name, error=str(error))
+            _log.debug("unit not validated", unit_id=name, error=told(error))
             verdict = self._unanswered(*reason_of(error))
         except TimeoutError:
             verdict = self._unanswered("no answer of WATS in time", ReasonCode.NO_ANSWER)

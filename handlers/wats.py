@@ -42,7 +42,7 @@ def wats_failures() -> Iterator[None]:
 
 
 def _meaning(error: PyWATSError) -> Exception:
-    reason = str(error)
+    reason = told(error)
     if isinstance(error, AuthenticationError | AuthorizationError):
         return DestinationUnavailable(
             DESTINATION,
@@ -56,6 +56,11 @@ def _meaning(error: PyWATSError) -> Exception:
     if error.transient or (isinstance(error, WatsApiError) and error.status_code in _PASSING_STATUSES):
         return TransientError(reason, retry_after=error.retry_after)
     return PermanentError(reason)
+
+
+def told(error: PyWATSError) -> str:
+    """Say what failed in the words of bridge.toml, which are not always those of the client's arguments."""
+    return str(error).replace(error.hint, error.hint.replace("base_url", "wats.url"))
 
 
 @contextmanager

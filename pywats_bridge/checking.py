@@ -12,6 +12,7 @@ from typing import Final
 
 from handlers import Rules
 from handlers.rules import PartRule, StationRule
+from handlers.wats import told
 from pywats_api import AsyncWATS
 from pywats_api.errors import NotFoundError, PyWATSError
 from pywats_api.process_records import Process
@@ -173,8 +174,7 @@ async def _wats(api: AsyncWATS) -> Finding:
         said = f"something answers, but no WATS ({answer}): is wats.url right?"
         return Finding(good=False, what=what, said=said)
     except PyWATSError as error:
-        said = str(error).replace("base_url", "wats.url")  # that is what it is called in bridge.toml
-        return Finding(good=False, what=what, said=said)
+        return Finding(good=False, what=what, said=told(error))
     return Finding(good=True, what=what, said=f"answers, version {version}")
 
 
@@ -182,7 +182,7 @@ async def _processes(api: AsyncWATS, rules: Rules) -> AsyncIterator[Finding]:
     try:
         known = {process.code: process for process in await api.process.get_processes()}
     except PyWATSError as error:
-        yield Finding(good=False, what="processes", said=str(error))
+        yield Finding(good=False, what="processes", said=told(error))
         return
     wrong = False
     for finding in _other_codes(known, rules):
@@ -220,7 +220,7 @@ async def _asset_types(api: AsyncWATS, rules: Rules) -> AsyncIterator[Finding]:
     try:
         known = {each.type_name for each in await api.asset.get_asset_types()}
     except PyWATSError as error:
-        yield Finding(good=False, what="asset types", said=str(error))
+        yield Finding(good=False, what="asset types", said=told(error))
         return
     for key in ("station_type", "tool_type", "line_type"):
         name = getattr(rules.assets, key)

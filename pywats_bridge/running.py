@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from handlers.wats import told
 from pywats_api import AsyncWATS
 from pywats_api.errors import PyWATSError
 from pywats_bridge import __version__
@@ -61,7 +62,7 @@ async def _ask(api: AsyncWATS) -> None:
     try:
         version = await api.app.get_version()
     except PyWATSError as error:
-        log.warning("WATS can't be used for now; what is for it will wait", reason=str(error))
+        log.warning("WATS can't be used for now; what is for it will wait", reason=told(error))
     else:
         log.info("WATS answers", version=version)
 

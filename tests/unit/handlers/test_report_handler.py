@@ -204,10 +204,10 @@ async def test_retry_after_is_handed_on(wats, api):
 
 
 async def test_a_broken_connection_is_an_outage(wats, api):
-    """Nobody there is no fault of the report."""
+    """Nobody there is no fault of the report. What to check is named as bridge.toml names it."""
     made, _ = await handler(api)
     await wats.stop()
-    with pytest.raises(DestinationUnavailable):
+    with pytest.raises(DestinationUnavailable, match=r"Check wats\.url"):
         await made.handle(result())
 
 
