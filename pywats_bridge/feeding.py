@@ -103,7 +103,8 @@ def replay(
     except ConfigurationError as error:
         refuse(error)
     except (CaptureError, JournalError) as error:
-        fail(plain(error))
+        is_no_file = isinstance(error, CaptureError) and isinstance(error.__cause__, OSError)
+        fail(plain(error), EXIT_USAGE if is_no_file else EXIT_FAILED)
     if not good:
         raise typer.Exit(EXIT_FAILED)
 

@@ -49,14 +49,15 @@ class CaptureFile:
         """Open the file and read its head.
 
         Raises:
-            CaptureError: it can't be read, is no capture, or is of a later form than this program knows.
+            CaptureError: it can't be read (because of an ``OSError`` then), is no capture, or is of a later
+                form than this program knows.
         """
         try:
             with self.path.open("rb") as start:
                 is_packed = start.read(2) == _GZIP
             self._file = _unpacked(self.path) if is_packed else self.path.open("rb")
         except OSError as error:
-            raise CaptureError(f"{self.path}: can't be read: {error.strerror or error}") from None
+            raise CaptureError(f"{self.path}: can't be read: {error.strerror or error}") from error
         first = self._next_line()
         head = read_head(first) if first else None
         if head is None:

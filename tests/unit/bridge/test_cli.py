@@ -303,11 +303,14 @@ def test_an_empty_list_is_said_to_be_one(tmp_path):
 
 @pytest.mark.parametrize(("name", "reason"), [("gone.json", "No such file"), (".", "directory")])
 def test_a_file_that_is_none_ends_with_2(tmp_path, name, reason):
-    """One line on standard error."""
-    shown = call("convert", tmp_path / name)
-    assert (shown.exit_code, shown.stdout, shown.stderr.count("\n")) == (2, "", 1)
-    assert "can't be read" in shown.stderr
-    assert reason in shown.stderr
+    """One line on standard error, whichever command should read it."""
+    config = tmp_path / "bridge.toml"
+    config.write_text("[cfx.amqp]\nhost = 'mq'\nusername = 'u'\npassword = 'p'\n", encoding="utf-8")
+    for command in (["convert"], ["replay", "--dry", "--config", config]):
+        shown = call(*command, tmp_path / name)
+        assert (shown.exit_code, shown.stdout, shown.stderr.count("\n")) == (2, "", 1)
+        assert f"{tmp_path / name}: can't be read: " in shown.stderr
+        assert reason in shown.stderr
 
 
 MAPPED = """
