@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from handlers import Rules
 from pywats_bridge.sections import BridgeSettings
+from pywats_events.mapping.conversions import said
 
 #: Secrets may stand in files of their own: this key in place of that one.
 SECRET_FILES: Final = {
@@ -34,7 +36,7 @@ class ConfigurationError(Exception):
 
 def lines_of(error: ValidationError, *, prefix: tuple[str, ...] = ()) -> Iterator[str]:
     """Give one line for each mistake: where, what is wrong, and what was meant where that can be guessed."""
-    for fault in error.errors(include_url=False, include_input=False, include_context=True):
+    for fault in error.errors(include_url=False, include_context=True):
         location = (*prefix, *fault["loc"])
         key = key_at(location)
         match fault["type"]:
@@ -53,7 +55,26 @@ def lines_of(error: ValidationError, *, prefix: tuple[str, ...] = ()) -> Iterato
             case "string_pattern_mismatch" if key.startswith("handlers["):
                 yield f"{key}: should look like package.module:Class"
             case _:
-                yield f"{key}: {fault['msg'].removeprefix('Value error, ')}"
+                yield f"{key}: {fault['msg'].removeprefix('Value error, ')}{_given(fault)}"
+
+
+def _given(fault: ErrorDetails) -> str:
+    """Say what stands where a number, a yes or no, or one of a few words should: there stands no secret."""
+    is_plain = fault["type"].startswith(_PLAIN) and isinstance(fault["input"], str | int | float)
+    return f", not {said(fault['input'])}" if is_plain else ""
+
+
+#: Beginnings of the names of pydantic's mistakes that are made with such members.
+_PLAIN: Final = (
+    "int_",
+    "float_",
+    "bool_",
+    "greater_than",
+    "less_than",
+    "finite_number",
+    "literal_error",
+    "enum",
+)
 
 
 def key_at(location: tuple[int | str, ...]) -> str:

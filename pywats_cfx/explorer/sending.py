@@ -166,5 +166,6 @@ def _first(body: bytes) -> CFXEnvelope | None:
 def _tell(screen: Screen, outgoing: Outgoing, became: str) -> None:
     packed = ", gzip" if outgoing.content_encoding else ""
     name = outgoing.application_properties["cfx-message"]
-    screen.line(clean(f"{name} {outgoing.message_id or ''} ({len(outgoing.body)} bytes{packed}): {became}"))
+    number = f" {outgoing.message_id}" if outgoing.message_id else ""
+    screen.line(clean(f"{name}{number} ({len(outgoing.body)} bytes{packed}): {became}"))
     screen.flush()

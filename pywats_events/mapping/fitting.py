@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from pywats_events.event import Event
+from pywats_events.mapping.conversions import said
 from pywats_events.message import Adapter, Unreadable
 from pywats_events.payloads import MODELS, parse
 
@@ -23,8 +24,9 @@ def _judged(part: Event | Unreadable) -> Event | Unreadable:
     try:
         parse(part)
     except ValidationError as error:
-        (first, *_) = error.errors(include_url=False, include_input=False, include_context=False)
+        (first, *_) = error.errors(include_url=False, include_context=False)
         field = ".".join(["data", *map(str, first["loc"])])
-        reason = f"{part.event_type.value} {part.id[:100]}: {field}: {first['msg']}"
+        given = "" if first["type"] == "missing" else f", not {said(first['input'])}"
+        reason = f"{part.event_type.value} {part.id[:100]}: {field}: {first['msg']}{given}"
         return Unreadable(id=part.id, reason=reason, error=type(error).__name__, source=part.source)
     return part

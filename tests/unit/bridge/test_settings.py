@@ -279,6 +279,22 @@ def test_a_mistake_is_one_line_with_its_key_and_the_reason(tmp_path, changes, li
     assert "rules." not in said
 
 
+@pytest.mark.parametrize(
+    ("changes", "given"),
+    [
+        ({"log_level": "loud"}, '"loud"'),
+        ({"cfx.amqp.prefetch": 0}, "0"),
+        (station(process="ICT"), '"ICT"'),
+        ({"cfx.amqp.password": 5}, None),
+        ({"wats.token": True}, None),
+    ],
+)
+def test_what_was_given_is_said_where_it_is_no_secret(tmp_path, changes, given):
+    """Who made a mistake sees it; what may be a secret is never repeated."""
+    (said,) = mistakes(changes, tmp_path)
+    assert said.endswith(f", not {given}") if given else ", not" not in said
+
+
 def test_several_mistakes_are_several_lines(tmp_path):
     """All of them at once, so that nobody mends one after the other."""
     text = """

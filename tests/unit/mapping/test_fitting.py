@@ -24,7 +24,7 @@ def read(format_name, data, kind="test.result"):
     ("data", "words"),
     [
         ({}, "data.unit_id: Field required"),
-        ({"unit_id": 7}, "data.unit_id: Input should be a valid string"),
+        ({"unit_id": 7}, "data.unit_id: Input should be a valid string, not 7"),
         ({"unit_id": "SN-1", "tests": [{}, {"name": 1}]}, "data.tests.1.name"),
     ],
 )
