@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -56,3 +57,17 @@ def test_the_errors_of_the_client_are_members_of_its_package() -> None:
     """``import pywats_api`` is enough to write ``except pywats_api.errors.NotFoundError``."""
     program = "import pywats_api\nassert pywats_api.errors.NotFoundError and pywats_api.wsjf.Report"
     assert "pywats_api.errors" in loaded(program)
+
+
+def test_the_program_loads_next_to_nothing_before_it_minds_ctrl_c() -> None:
+    """Whoever is impatient from the first moment sees no traceback; the version is there when asked for."""
+    modules = loaded("import pywats_bridge.__main__")
+    assert {name for name in modules if name.startswith("pywats_")} == {
+        "pywats_bridge",
+        "pywats_bridge.__main__",
+        "pywats_bridge.loading",
+    }
+    assert "importlib.metadata" not in modules
+    assert importlib.import_module("pywats_bridge").__version__ == version("pywats-bridge")
+    with pytest.raises(AttributeError, match="no attribute 'Misspelt'"):
+        _ = importlib.import_module("pywats_bridge").Misspelt
