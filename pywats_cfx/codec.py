@@ -39,7 +39,8 @@ _FIELDS: Final = (
     "RequestID",
     "MessageBody",
 )
-_BY_LOWER: Final = {name.lower(): name for name in _FIELDS}
+#: Names of an envelope's fields, by their spelling in lower case.
+FIELDS_BY_LOWER: Final = {name.lower(): name for name in _FIELDS}
 _EXACT: Final = frozenset(_FIELDS)
 
 #: An object whose MessageBody is an object or null: all fields as they are, but of the body only its label.
@@ -255,7 +256,7 @@ def _refuse(path: str, reason: str) -> NoReturn:
 def _respelt(item: Mapping[str, Any]) -> dict[str, Any]:
     fields = {}
     for name, value in item.items():
-        right = _BY_LOWER.get(name.lower(), name)
+        right = FIELDS_BY_LOWER.get(name.lower(), name)
         fields[name if right != name and right in item else right] = value
     return fields
 

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pywats_cfx.adapter import cfx_adapter
-from pywats_cfx.codec import decode_each
+from pywats_cfx.codec import FIELDS_BY_LOWER, decode_each
 from pywats_cfx.envelope import ZERO_GUID, CFXEnvelope
 from pywats_cfx.errors import CFXDecodeError
 from pywats_cfx.explorer.bodies import check_body
@@ -28,17 +28,6 @@ from pywats_cfx.messages.registry import NAMES, right_name
 from pywats_cfx.messages.structure import short_type
 from pywats_events.message import RawMessage, Unreadable
 
-_FIELDS: Final = (
-    "MessageName",
-    "Version",
-    "TimeStamp",
-    "UniqueID",
-    "Source",
-    "Target",
-    "RequestID",
-    "MessageBody",
-)
-_BY_LOWER: Final = {name.lower(): name for name in _FIELDS}
 #: Fields that an envelope should have, and what is lost without them.
 _NEEDED: Final = {
     "TimeStamp": "the time of arrival is taken for the time when it happened; set it",
@@ -117,21 +106,21 @@ def check(content: Content, *, bare: bool = False) -> Report:
 
 def _unreadable(item: Any, error: CFXDecodeError, findings: Findings) -> None:
     advice = "write it as the standard does: MessageName, TimeStamp, UniqueID, Source, MessageBody"
-    if isinstance(item, dict) and not any(name.lower() in _BY_LOWER for name in item):
+    if isinstance(item, dict) and not any(name.lower() in FIELDS_BY_LOWER for name in item):
         advice = "if it is the body of a message alone, say of which: --message NAME"
     findings.error(error.path, error.reason, advice)
 
 
 def _check_envelope(item: Mapping[str, Any], envelope: CFXEnvelope, findings: Findings) -> None:
     for name in item:
-        right = _BY_LOWER.get(name.lower())
+        right = FIELDS_BY_LOWER.get(name.lower())
         if right is None:
             findings.warning(
                 name, "the envelope has no such field; kept as it is", "take it out, if nobody needs it"
             )
         elif right != name:
             findings.warning(name, "the standard spells this field in another case", f"write {right}")
-    said = {_BY_LOWER.get(name.lower(), name): value for name, value in item.items()}
+    said = {FIELDS_BY_LOWER.get(name.lower(), name): value for name, value in item.items()}
     _check_name(said.get("MessageName"), envelope, findings)
     for name, why in _NEEDED.items():
         if said.get(name) in (None, "", ZERO_GUID) or (name == "TimeStamp" and envelope.time_stamp is None):

@@ -1,4 +1,4 @@
-"""What becomes of each message: which function makes events of it, or why it travels as it is.
+"""What becomes of each message: which function makes events of it. Others travel as they are (docs/messages.md).
 
 The functions are named, not imported, because each brings the models of its messages along. A line that only
 tests never loads those of the rest.
@@ -310,34 +310,6 @@ MAPPED: Final[Mapping[str, Mapped]] = {
         },
     ),
 }
-
-_ASKS: Final = "a request says what somebody wants, not what has happened"
-_ANSWERS: Final = (
-    "a response repeats what is known or takes note of a request; what then happens has its own message"
-)
-
-_REASONS: Final[Mapping[str, str]] = {
-    "CFX.Production.Assembly.PressInsertion.ConditionCompleted": (
-        "names neither the unit nor the condition that it speaks of"
-    ),
-    "CFX.Production.SetupRequirementsChanged": (
-        "says only that the setup a station needs is another one; what it is must be asked for"
-    ),
-    "CFX.ResourcePerformance.ConsumptionDetail": (
-        "a part of EnergyConsumed that counts as a message by descent and is not sent alone"
-    ),
-}
-
-
-def why_custom(name: str) -> str | None:
-    """Give the reason why a message of the standard travels as it is, or None where none is known.
-
-    Args:
-        name: full name of a message that is not in ``MAPPED``.
-    """
-    if name.endswith("Request"):
-        return _ASKS
-    return _REASONS.get(name) or (_ANSWERS if name.endswith("Response") else None)
 
 
 @cache
