@@ -1,4 +1,6 @@
-"""What becomes of each message: which function makes events of it. Others travel as they are (docs/messages.md).
+"""What becomes of each message: which function makes events of it. Others travel as they are.
+
+The page docs/messages.md says why.
 
 The functions are named, not imported, because each brings the models of its messages along. A line that only
 tests never loads those of the rest.
