@@ -175,14 +175,14 @@ async def test_a_capture_becomes_reports_once(broker: RabbitMQ, wats: LocalWATS,
     code, printed, said = await call("replay", packed, "--config", config, "--speed", "max")
     assert (code, printed) == (
         1,
-        "4 of 4 messages, 3 events; 1 parts could not be read; 1 dead letters\n",
+        "4 of 4 messages, 3 events; 1 part could not be read; 1 dead letter\n",
     ), said
     assert await serials(wats) == ["SN1", "SN2", "SN3"]
 
     code, printed, said = await call("replay", path, "--config", config, "--speed", "max")
     assert (code, printed) == (
         0,
-        "4 of 4 messages, 3 events; 3 were here before; 1 parts could not be read; no dead letter\n",
+        "4 of 4 messages, 3 events; 3 were here before; 1 part could not be read; no dead letter\n",
     ), said
     assert await serials(wats) == ["SN1", "SN2", "SN3"]
     async with opened(config) as journal:
@@ -228,4 +228,4 @@ async def test_ctrl_c_ends_a_replay_with_its_summary(tmp_path: Path, wats: Local
             pass
         program.process.send_signal(signal.SIGINT)
         code, printed, said = await program.ended()
-    assert (code, printed) == (130, "1 of 2 messages, 1 events; no dead letter\n"), said
+    assert (code, printed) == (130, "1 of 2 messages, 1 event; no dead letter\n"), said

@@ -132,7 +132,7 @@ def test_a_dry_replay_shows_what_would_become_of_it(tmp_path):
     assert "  POST /api/Report/WSJF" in shown.stdout
     assert "line 3: dead letter: " in shown.stdout
     last = shown.stdout.splitlines()[-1]
-    assert last == "2 messages, 1 events, 1 calls, 1 dead letters; nothing was sent"
+    assert last == "2 messages, 1 event, 1 call, 1 dead letter; nothing was sent"
     assert not list(tmp_path.glob("*.journal*"))
 
 
