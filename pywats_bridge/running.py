@@ -56,6 +56,8 @@ async def _asking(api: AsyncWATS) -> AsyncIterator[None]:
     finally:
         asking.cancel()
         await asyncio.wait([asking])
+        if not asking.cancelled():
+            asking.result()  # what nobody expected is not lost
 
 
 async def _ask(api: AsyncWATS) -> None:

@@ -147,6 +147,12 @@ class RabbitMQ:
             raise AssertionError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout
 
+    def unsettled(self, queue: str) -> int:
+        """Count the messages of a queue, with those that a consumer holds."""
+        lines = self.ctl("list_queues", "name", "messages").splitlines()
+        counts = dict(line.split("\t") for line in lines if "\t" in line)
+        return int(counts[queue])
+
     def _environment(self) -> dict[str, str]:
         inherited = {
             name: value

@@ -41,7 +41,8 @@ async def test_what_was_acknowledged_is_delivered_after_the_end(
             await machine.publish(f"cfx-{name}", *map(units_tested, UNITS))
             for _ in UNITS:
                 await bridge.logged("part number found")
-            await machine.until_depth(f"bridge-{name}", lambda depth: depth == 0)
+            while await asyncio.to_thread(own_broker.unsettled, f"bridge-{name}"):
+                pass  # what was not acknowledged yet may come again
             bridge.signal(signal.SIGTERM)
             if signals == "two-at-once":
                 bridge.signal(signal.SIGTERM)
@@ -50,7 +51,9 @@ async def test_what_was_acknowledged_is_delivered_after_the_end(
             if signals == "two":
                 bridge.signal(signal.SIGTERM)
             assert await bridge.ended() in codes
-            assert "no complete answer" not in "".join(bridge.lines), "it waited for WATS after all"
+            # WATS was also asked at the start whether it is there; that question may have run out of time
+            given_up = [line for line in bridge.lines if "no complete answer" in line]
+            assert [line for line in given_up if "can't be used for now" not in line] == []
             assert await machine.depth(f"bridge-{name}") == 0
         assert await serials(wats) == []
 
