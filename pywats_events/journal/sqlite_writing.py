@@ -23,9 +23,10 @@ from pywats_events.journal.sqlite_lanes import DEAD, PENDING, Lanes
 from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
 from pywats_events.journal.stored_values import (
     Text,
+    attempt,
     document,
     fingerprint_of,
-    one_more,
+    history,
     stamp,
     text,
     to_json,
@@ -257,7 +258,7 @@ class Writing:
                 text(part.message_name),
                 text(part.error),
                 text(part.reason),
-                one_more(None, now, part.error, part.reason),
+                history(None, attempt(now, part.error, part.reason)),
                 fingerprint_of("", part.error, part.reason),
             )
         )

@@ -119,11 +119,6 @@ def history_of(stored: str | None) -> tuple[Passed, ...]:
     return tuple(map(passed_of, json.loads(stored))) if stored else ()
 
 
-def one_more(stored: str | None, at: int, error: str, reason: str) -> str:
-    """Give the history, as it is stored, with one more try that failed at its end."""
-    return _with(stored, attempt(at, error, reason))
-
-
 def history(stored: str | None, more: str | None, *parking: Any) -> str:
     """Give the history, as it is stored, with what has followed. Usable as a function in SQL.
 
@@ -138,8 +133,5 @@ def history(stored: str | None, more: str | None, *parking: Any) -> str:
         times, since, last, freed, error, reason = parking
         told = (since, untext(error), untext(reason), PARKED, times, last, freed)
         over = (json.dumps(told, separators=(",", ":")),)
-    return _with(stored, *over, *((more,) if more else ()))
-
-
-def _with(stored: str | None, *more: str) -> str:
-    return f"[{','.join((stored[1:-1], *more) if stored else more)}]"
+    before = (stored[1:-1],) if stored else ()
+    return f"[{','.join((*before, *over, *((more,) if more else ())))}]"
