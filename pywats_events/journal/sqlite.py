@@ -43,7 +43,7 @@ from pywats_events.journal.sqlite_in_flight import Held, InFlight
 from pywats_events.journal.sqlite_lanes import Lanes
 from pywats_events.journal.sqlite_one_statement import Draft, OneStatement, draft, execute, make_ready
 from pywats_events.journal.sqlite_schema import reader, sole_writer
-from pywats_events.journal.sqlite_thread import DatabaseThread, Group, Work
+from pywats_events.journal.sqlite_thread import DatabaseThread, Group, Job, Work
 from pywats_events.journal.sqlite_writing import Numbers
 from pywats_events.journal.stored_values import moment, stamp, text
 
@@ -153,25 +153,20 @@ class SQLiteJournal:
             self._writer = None
         self._note_change()
 
-    def _do_simple_things(
-        self,
-        connection: sqlite3.Connection,
-        brought: Sequence[tuple[Group[Any, Any], Any]],
-        before: Callable[[], None],
-    ) -> list[Any] | None:
+    def _do_simple_things(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any] | None:
         """Append and settle for several callers in one statement; None when they are not simple."""
         statement = OneStatement(Lanes(connection, self._in_flight), self._known_numbers)
         answers: list[Any] = []
         is_checked = False
-        for group, one in brought:
+        for job in jobs:
             answer: Any = None
-            if group is self._append:
+            if job.group is self._append:
                 if not is_checked:
                     self._room.check(connection)
                     is_checked = True
-                answer = statement.append(one)
-            elif group is self._settle:
-                _verdicts, done, now = one
+                answer = statement.append(job.brought)
+            elif job.group is self._settle:
+                _verdicts, done, now = job.brought
                 answer = None if done is None else statement.settle(done, now)
             if answer is None:
                 return None
@@ -179,7 +174,6 @@ class SQLiteJournal:
         values = statement.finish()
         if values is None:
             return None
-        before()
         execute(connection, values)
         return answers
 
@@ -330,7 +324,7 @@ class SQLiteJournal:
     def _settle_and_tell(self, lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> list[str]:
         closed, told = claiming.settle(lanes, verdicts, now)
         if told:
-            writing.append(lanes, self._known_numbers, [writing.prepare(one) for one in told])
+            writing.append(lanes, self._known_numbers, [draft(one).prepared for one in told])
         return closed
 
     async def unpark(self, on: str) -> int:
@@ -353,7 +347,7 @@ class SQLiteJournal:
             amending.amend,
             numbers=self._known_numbers,
             message_id=message_id,
-            one=writing.prepare(reading),
+            one=draft(reading).prepared,
             now=stamp(now),
         )
         return await self._write(work, changes=True)

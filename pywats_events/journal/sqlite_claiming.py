@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from pywats_events.journal.fates import Fate
 from pywats_events.journal.records import (
@@ -127,7 +127,7 @@ def claim(
 ) -> Claim:
     """Take what is ready."""
     for held in lanes.in_flight.expired(now):
-        lanes.in_flight.drop(held)
+        lanes.in_flight.drop([held])
     due = lanes.db.execute("SELECT seq FROM deliveries WHERE due IS NOT NULL AND due <= ?", (now,)).fetchall()
     lanes.free([seq for (seq,) in due], now)
     newest_only = set(map(text, coalesce))
@@ -174,31 +174,26 @@ def claim_fresh(
         return None
     newest_only = set(map(text, coalesce))
     found: list[Held] = []
-    size = 0
     for handler in set(map(text, handlers)):
         most = limit + flying.count(handler)
         ((seqs,),) = lanes.db.execute(_READY_ONES, (handler, since, most)).fetchall()
-        for seq in map(int, seqs.split(",") if seqs else ()):
-            if flying.get(seq) is not None:
-                continue
-            held = flying.fresh.get(seq)
-            if held is None or handler in newest_only:
-                return None
-            if not flying.is_busy(handler, held.key):
-                found.append(held)
-                size += held.size
-    if size > _READ_LATER:
+        ready = flying.without(map(int, seqs.split(",") if seqs else ()))
+        known = flying.fresh.find(ready)
+        if len(known) < len(ready) or (ready and handler in newest_only):
+            return None
+        found += flying.not_busy(known)
+    if sum(map(_size, found)) > _READ_LATER:
         return None
     if len(handlers) > 1:
         found.sort(key=_age)
     taken = found[:limit]
-    for held in taken:
-        flying.fresh.take(held.seq)
-        flying.take(held, until)
+    flying.fresh.take(held.seq for held in taken)
+    flying.take(taken, until)
     ends = [at for at in (next_due, next_end, until if taken else None) if at is not None]
     return taken, min(ends, default=None), []
 
 
+_size: Final = attrgetter("size")
 _age: Final = attrgetter("first_seen", "seq")
 
 
@@ -273,18 +268,14 @@ def _closed(lanes: Lanes, events: Collection[int]) -> list[str]:
 
 def _take(lanes: Lanes, chosen: Sequence[Ready], now: int, until: int) -> list[Held]:
     flying = lanes.in_flight
-    fresh = {one.seq: flying.fresh.take(one.seq) for one in chosen}
-    stored: dict[int, Any] = {
-        row[0]: row
-        for row in found_in_sets(lanes.db, _CHOSEN, [(seq,) for seq, known in fresh.items() if known is None])
-    }
+    known = {held.seq: held for held in flying.fresh.take(one.seq for one in chosen)}
+    to_read = [(one.seq,) for one in chosen if one.seq not in known]
+    known.update((row[0], Held(*row)) for row in found_in_sets(lanes.db, _CHOSEN, to_read))
     left = _READ_LATER
     taken: list[Held] = []
     for one in chosen:
-        held = fresh[one.seq]
-        if held is None:
-            held = Held(*stored[one.seq])
-        flying.take(held, until)
+        held = known[one.seq]
+        flying.take([held], until)
         left -= held.size
         if left < 0 and isinstance(held.document, bytes):
             held.document = event_of(held.document)
@@ -302,7 +293,7 @@ def bury_what_cannot_be_read(lanes: Lanes, claims: Iterable[Held], now: int) -> 
     for held in claims:
         if lanes.in_flight.get(held.seq) is not held:
             continue
-        lanes.in_flight.drop(held)
+        lanes.in_flight.drop([held])
         in_sets(lanes.db, _FAILED, [_failed(held, error, reason, now)])
         _move(lanes, [(held, DEAD)])
 
@@ -311,7 +302,7 @@ def release(lanes: Lanes, claims: Iterable[Held]) -> None:
     """Give back what was claimed for somebody who is gone."""
     for held in claims:
         if lanes.in_flight.get(held.seq) is held:
-            lanes.in_flight.drop(held)
+            lanes.in_flight.drop([held])
 
 
 def extend(lanes: Lanes, deliveries: Iterable[Delivery], until: int) -> None:
@@ -341,7 +332,7 @@ def settle(lanes: Lanes, verdicts: Sequence[Verdict], now: int) -> tuple[list[st
         held = flying.get(seq)
         if held is None or held.claim != delivery.claim:
             continue  # its lease ended and another worker has it, or had it
-        flying.drop(held)
+        flying.drop([held])
         if isinstance(verdict, Release):
             continue
         if isinstance(verdict, Completed) and not verdict.rule and not verdict.detail:
@@ -384,23 +375,21 @@ def settle_done(lanes: Lanes, claims: Sequence[tuple[int, int]]) -> tuple[list[i
         when one needs more than that.
     """
     flying = lanes.in_flight
-    done: list[int] = []
-    closed: list[str] = []
-    numbers: Counter[tuple[Text, Text]] = Counter()
-    for seq, claim in claims:
-        held = flying.get(seq)
-        if held is None or held.claim != claim:
-            continue  # its lease ended and another worker has it, or had it
-        if not held.is_alone:
-            return None
-        flying.drop(held)
-        done.append(seq)
-        closed.append(untext(held.name))
-        numbers[held.handler, held.transport] += 1
-    for (handler, transport), number in numbers.items():
+    get = flying.get
+    # what is missing has ended with its lease, and another worker has it, or had it
+    over = {seq: held for seq, claim in claims if (held := get(seq)) is not None and held.claim == claim}
+    settled = over.values()
+    if not all(map(_is_alone, settled)):
+        return None
+    flying.drop(settled)
+    for (handler, transport), number in Counter(map(_books, settled)).items():
         lanes.move(handler, PENDING, DONE, number)
         lanes.alone(PENDING, DONE, transport, number)
-    return done, closed
+    return list(over), [untext(held.name) for held in settled]
+
+
+_is_alone: Final = attrgetter("is_alone")
+_books: Final = attrgetter("handler", "transport")
 
 
 def _move(lanes: Lanes, settled: Sequence[tuple[Held, int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,24 +24,28 @@ class FreshOnes:
         self._kept: OrderedDict[int, Held] = OrderedDict()
         self._bytes = 0
 
-    def note(self, held: Held) -> None:
-        """Keep a delivery that is written now, and forget the oldest."""
-        self._kept[held.seq] = held
-        self._bytes += held.size
-        while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
-            _, oldest = self._kept.popitem(last=False)
+    def note(self, written: Iterable[Held]) -> None:
+        """Keep deliveries that are written now, and forget the oldest."""
+        kept = self._kept
+        for held in written:
+            kept[held.seq] = held
+            document = held.document
+            if type(document) is bytes:
+                self._bytes += len(document)
+        while len(kept) > _MOST or self._bytes > _MOST_BYTES:
+            _, oldest = kept.popitem(last=False)
             self._bytes -= oldest.size
 
-    def get(self, seq: int) -> Held | None:
-        """Give a delivery; None when it has to be read."""
-        return self._kept.get(seq)
+    def find(self, seqs: Iterable[int]) -> list[Held]:
+        """Give deliveries; those that have to be read are missing."""
+        return [held for held in map(self._kept.get, seqs) if held is not None]
 
-    def take(self, seq: int) -> Held | None:
-        """Give a delivery that is claimed now; None when it has to be read."""
-        held = self._kept.pop(seq, None)
-        if held is not None:
-            self._bytes -= held.size
-        return held
+    def take(self, seqs: Iterable[int]) -> list[Held]:
+        """Give deliveries that are claimed now; those that have to be read are missing."""
+        kept = self._kept
+        taken = [held for seq in seqs if (held := kept.pop(seq, None)) is not None]
+        self._bytes -= sum(held.size for held in taken)
+        return taken
 
     def clear(self) -> None:
         """Forget all."""

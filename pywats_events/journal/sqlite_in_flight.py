@@ -7,10 +7,12 @@ and what was claimed is pending, as the file says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from itertools import count
+from operator import attrgetter
 from typing import Any, Final
+
+import msgspec
 
 from pywats_events.event import Event
 from pywats_events.journal.records import Delivery
@@ -19,6 +21,8 @@ from pywats_events.journal.stored_values import Text, event_of, moment, untext
 
 #: Brackets of a document that is nested less deep than any reader can go.
 _SHALLOW: Final = 256
+
+_handler: Final = attrgetter("handler")
 
 
 class Unread(Delivery):
@@ -50,8 +54,7 @@ class Unread(Delivery):
         return getattr(self, name)
 
 
-@dataclass(slots=True)
-class Held:
+class Held(msgspec.Struct, eq=False):
     """A delivery that is in flight, with what its verdict needs.
 
     Attributes:
@@ -110,9 +113,9 @@ class InFlight:
         self.fresh = FreshOnes()
         self._claims = count(1)
         self._held: dict[int, Held] = {}
-        self._lanes: dict[tuple[Text, Text | None], int] = {}
+        self._lanes: set[tuple[Text, Text | None]] = set()
         self._numbers: Counter[Text] = Counter()
-        self._undo: list[tuple[int, Held | None]] = []
+        self._undo: list[tuple[Callable[[Collection[Held]], None], Collection[Held]]] = []
         self._next_due: tuple[int | None] | None = None
 
     def get(self, seq: int) -> Held | None:
@@ -127,26 +130,43 @@ class InFlight:
         """Give the number of a handler's deliveries in flight."""
         return self._numbers[handler]
 
-    def take(self, held: Held, until: int) -> None:
-        """Note a claim, under a number that none had."""
-        held.claim, held.until = next(self._claims), until
-        self._undo.append((held.seq, None))
-        self._put(held)
+    def without(self, seqs: Iterable[int]) -> list[int]:
+        """Give those of these deliveries that are not in flight."""
+        flying = self._held
+        return [seq for seq in seqs if seq not in flying]
 
-    def drop(self, held: Held) -> None:
-        """Note that a claim is over."""
-        self._undo.append((held.seq, held))
-        self._remove(held)
+    def not_busy(self, ready: Iterable[Held]) -> list[Held]:
+        """Give those of these deliveries whose lane has nothing in flight."""
+        lanes = self._lanes
+        return [held for held in ready if (held.handler, held.key) not in lanes]
 
-    def _put(self, held: Held) -> None:
-        self._held[held.seq] = held
-        self._lanes[held.handler, held.key] = held.seq
-        self._numbers[held.handler] += 1
+    def take(self, chosen: Collection[Held], until: int) -> None:
+        """Note claims, under a number that none had."""
+        claim = next(self._claims)
+        for held in chosen:
+            held.claim, held.until = claim, until
+        self._put(chosen)
+        self._undo.append((self._remove, chosen))
 
-    def _remove(self, held: Held) -> None:
-        del self._held[held.seq]
-        del self._lanes[held.handler, held.key]
-        self._numbers[held.handler] -= 1
+    def drop(self, over: Collection[Held]) -> None:
+        """Note that claims are over."""
+        self._remove(over)
+        self._undo.append((self._put, over))
+
+    def _put(self, some: Collection[Held]) -> None:
+        flying, lanes = self._held, self._lanes
+        for held in some:
+            flying[held.seq] = held
+            lanes.add((held.handler, held.key))
+        self._numbers.update(map(_handler, some))
+
+    def _remove(self, some: Collection[Held]) -> None:
+        flying, lanes = self._held, self._lanes
+        for held in some:
+            del flying[held.seq]
+            lanes.remove((held.handler, held.key))
+        for handler, number in Counter(map(_handler, some)).items():
+            self._numbers[handler] -= number
 
     def expired(self, now: int) -> list[Held]:
         """Give the claims whose lease has ended."""
@@ -183,12 +203,8 @@ class InFlight:
     def rollback(self) -> None:
         """Take back what was noted since the last commit."""
         while self._undo:
-            seq, before = self._undo.pop()
-            now = self._held.get(seq)
-            if now is not None:
-                self._remove(now)
-            if before is not None:
-                self._put(before)
+            undo, some = self._undo.pop()
+            undo(some)
 
     def commit(self) -> None:
         """Keep what was noted."""

@@ -17,26 +17,30 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
+
+import msgspec
 
 from pywats_events.journal.records import Appended, Receipt
 from pywats_events.journal.sqlite_claiming import settle_done
 from pywats_events.journal.sqlite_in_flight import Held
 from pywats_events.journal.sqlite_lanes import PENDING, Lanes
+from pywats_events.journal.sqlite_sets import Row
 from pywats_events.journal.sqlite_writing import (
     Numbers,
     Prepared,
-    Shape,
+    Stored,
     body_of,
     count_receipts,
     message_row,
-    prepare,
+    rows_of,
 )
-from pywats_events.journal.stored_values import Text
+from pywats_events.journal.stored_values import document, stamp, text
 
 #: Kinds of rows. The first pads a statement to a length that is prepared already.
 _NOTHING, _EVENT_AND_DELIVERY, _DELIVERY, _EVENT, _MESSAGE, _DONE, _TALLY, _COUNTER = range(8)
@@ -44,6 +48,8 @@ _NOTHING, _EVENT_AND_DELIVERY, _DELIVERY, _EVENT, _MESSAGE, _DONE, _TALLY, _COUN
 _WIDTH: Final = 13
 _EVENTS_NUMBER, _DELIVERYS_NUMBER, _MESSAGES_NUMBER = 1, 5, 6
 _PADDING: Final = (_NOTHING, *[0] * (_WIDTH - 1))
+_shape: Final = attrgetter("shape")
+_handler: Final = attrgetter("handler")
 #: Most rows of a statement; what is more takes the long way. Up to a few, lengths differ by little.
 _MOST: Final = 1024
 _FEW: Final = 64
@@ -114,21 +120,18 @@ def make_ready(db: sqlite3.Connection) -> None:
         )
 
 
-@dataclass(slots=True)
-class Draft:
-    """A receipt on its way into the statement: what can be said of it without the file is said.
+class Draft(msgspec.Struct, eq=False):
+    """A receipt on its way into the file: what can be said of it without the file is said.
 
     Attributes:
-        prepared: the same for the long way.
-        rows: values of its events and deliveries, row by row, with 0 where their numbers will be.
+        prepared: for the long way.
+        values: of the rows of its events and deliveries, with 0 where their numbers will be.
         held: what may be claimed next, one for each delivery.
-        parts: its deliveries.
     """
 
     prepared: Prepared
-    rows: list[Any]
+    values: list[Any]
     held: list[Held]
-    parts: int
 
 
 def draft(receipt: Receipt) -> Draft:
@@ -138,25 +141,41 @@ def draft(receipt: Receipt) -> Draft:
         ValueError: an event could not be read again.
         TypeError: a payload is no JSON data.
     """
-    one = prepare(receipt)
-    now, transport = one.now, one.transport
-    parts = sum(map(len, one.deliveries))
-    is_alone = parts == 1
+    raw = receipt.raw
+    now = time.time_ns() // 1000 if raw is None else stamp(raw.received_at)
+    transport = "" if raw is None else text(raw.transport)
+    is_alone = len(receipt.unreadable) + sum([len(routed.handlers) for routed in receipt.events]) == 1
+    ids: list[Stored] = []
+    deliveries: list[list[Row]] = []
+    new: list[str] = []
+    wanted: list[str] = []
     values: list[Any] = []
     held: list[Held] = []
-    # the ids go on with those of unreadable parts
-    for (name, stored, _now), rows in zip(one.ids, one.deliveries, strict=False):
-        kind, document = _EVENT_AND_DELIVERY, _value(stored)
+    for routed in receipt.events:
+        event = routed.event
+        name, stored = text(event.id), document(event)  # made also when nobody wants it: a mistake shows
+        new.append(event.id)
+        if not routed.handlers:
+            ids.append((name, None, now))
+            deliveries.append([])
+            values += (_EVENT, 0, name, 0, now, *_PADDING[5:])
+            continue
+        wanted.append(event.id)
+        ids.append((name, stored, now))
+        rows = rows_of(event, routed.handlers)
+        deliveries.append(rows)
+        kind, contents = _EVENT_AND_DELIVERY, _value(stored)
         for handler, key, unit, event_type, source, message_name in rows:
             values += (
-                kind, 0, name, document, now, 0, 0, handler, key, 0 if unit is None else unit, event_type,
+                kind, 0, name, contents, now, 0, 0, handler, key, 0 if unit is None else unit, event_type,
                 source, 0 if message_name is None else message_name,
             )  # fmt: skip
             held.append(Held(0, handler, key, 0, name, None, transport, is_alone, now, stored, is_fresh=True))
-            kind, document = _DELIVERY, 0
-        if not rows:
-            values += (_EVENT, 0, name, document, now, *_PADDING[5:])
-    return Draft(one, values, held, parts)
+            kind, contents = _DELIVERY, 0
+    ids += [(text(part.id), None, now) for part in receipt.unreadable]
+    shape = (transport, len(new), len(wanted), len(receipt.unreadable), 0)
+    answer = Appended(tuple(new), (), tuple(wanted))
+    return Draft(Prepared(receipt, now, transport, ids, deliveries, answer, shape), values, held)
 
 
 class OneStatement:
@@ -171,45 +190,50 @@ class OneStatement:
         self._lanes = lanes
         self._numbers = numbers
         self._values: list[Any] = []
-        self._shapes: Counter[Shape] = Counter()
-        self._due: Counter[Text] = Counter()
+        self._receipts: list[Prepared] = []
+        self._due: list[Held] = []
 
     def append(self, drafts: Sequence[Draft]) -> list[Appended] | None:
         """Note new receipts; None when they are not as simple as that."""
         answers: list[Appended] = []
         for one in drafts:
             prepared = one.prepared
-            receipt = prepared.receipt
+            receipt, parts = prepared.receipt, len(one.held)
             if receipt.unreadable or receipt.facts:
                 return None
             message = None
-            if one.parts > 1 or (one.parts and receipt.raw is not None):
-                message = self._note_message(prepared, one.parts)
+            if parts > 1 or (parts and receipt.raw is not None):
+                message = self._note_message(prepared, parts)
             self._number(one, message)
-            self._values += one.rows
-            self._shapes[prepared.shape] += 1
+            self._values += one.values
+            self._receipts.append(prepared)
             answers.append(prepared.answer)
         return answers
 
     def _number(self, one: Draft, message: int | None) -> None:
         """Give events and deliveries their numbers."""
-        rows, numbers, fresh, due = one.rows, self._numbers, self._lanes.in_flight.fresh, self._due
+        values, numbers = one.values, self._numbers
+        self._due += one.held
+        if len(values) == _WIDTH and one.held:  # most have one row
+            (delivery,) = one.held
+            delivery.event = values[_EVENTS_NUMBER] = numbers.events(1)
+            delivery.seq = values[_DELIVERYS_NUMBER] = numbers.delivery()
+            if message is not None:
+                delivery.message = values[_MESSAGES_NUMBER] = message
+            return
         event = numbers.events(len(one.prepared.ids)) - 1
         held = iter(one.held)
-        for place in range(0, len(rows), _WIDTH):
-            kind = rows[place]
+        for place in range(0, len(values), _WIDTH):
+            kind = values[place]
             if kind != _DELIVERY:
                 event += 1
-            rows[place + _EVENTS_NUMBER] = event
-            if kind == _EVENT:
-                continue
-            delivery = next(held)
-            delivery.seq = rows[place + _DELIVERYS_NUMBER] = numbers.delivery()
-            delivery.event = event
-            if message is not None:
-                delivery.message = rows[place + _MESSAGES_NUMBER] = message
-            due[delivery.handler] += 1
-            fresh.note(delivery)
+            values[place + _EVENTS_NUMBER] = event
+            if kind != _EVENT:
+                delivery = next(held)
+                delivery.event = event
+                delivery.seq = values[place + _DELIVERYS_NUMBER] = numbers.delivery()
+                if message is not None:
+                    delivery.message = values[place + _MESSAGES_NUMBER] = message
 
     def _note_message(self, one: Prepared, parts: int) -> int:
         raw, number = one.receipt.raw, self._numbers.message()
@@ -234,10 +258,11 @@ class OneStatement:
 
     def finish(self) -> list[Any] | None:
         """Give the values of the statement; None when they are too many."""
-        for shape, number in self._shapes.items():
+        for shape, number in Counter(map(_shape, self._receipts)).items():
             count_receipts(self._lanes, shape, number)
-        for handler, number in self._due.items():
+        for handler, number in Counter(map(_handler, self._due)).items():
             self._lanes.tally(handler, PENDING, number)
+        self._lanes.in_flight.fresh.note(self._due)
         tally, counters = self._lanes.sums()
         for handler, state, number in tally:
             self._add(_TALLY, state, 0, 0, 0, number, 0, handler)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections import defaultdict
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from pywats_events.journal.interface import JournalError
 from pywats_events.journal.sqlite_errors import explain
@@ -21,6 +24,14 @@ from pywats_events.journal.sqlite_errors import explain
 _PAUSE: Final = 16
 #: Most seconds that a commit waits for those who have just been answered.
 _PATIENCE: Final = 0.02
+
+#: Jobs that are not parted to share two commits.
+_FEW: Final = 8
+#: From so many seconds on that a commit waits for the disk, for each second of work on all who take turns,
+#: fewer commits are better than the loop's work beside them. About as long as the loop works for them.
+_SLOW: Final = 0.35
+#: How much the last commit counts in what commits wait.
+_WEIGHT: Final = 0.125
 
 B = TypeVar("B")
 T = TypeVar("T")
@@ -55,15 +66,7 @@ class Group(Generic[B, T]):
     undo: Callable[[T], Work[Any]] | None = None
 
 
-#: Does several things that callers of groups have brought, in one statement that is a transaction by itself,
-#: and calls the last argument before it; None when they are not as simple as that.
-Shortcut: TypeAlias = Callable[
-    [sqlite3.Connection, "Sequence[tuple[Group[Any, Any], Any]]", Callable[[], None]], list[Any] | None
-]
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
+class Job(msgspec.Struct, eq=False):
     """Something to be done, and what came of it."""
 
     work: Work[Any] | None  # None: that of its group
@@ -78,7 +81,12 @@ class _Job:
 
     @property
     def is_abandoned(self) -> bool:
+        """Tell whether who has asked waits no more."""
         return self.answer is not None and self.answer.cancelled()
+
+
+#: Does jobs in one statement that is a transaction by itself; None when they are not as simple as that.
+Shortcut: TypeAlias = Callable[[sqlite3.Connection, Sequence[Job]], list[Any] | None]
 
 
 class _Heard:
@@ -87,11 +95,14 @@ class _Heard:
 
 _HEARD: Final = _Heard()
 
+_loop: Final = attrgetter("loop")
+
 
 class DatabaseThread:
     """Does jobs in order. Those that wait together share one transaction; one that fails does so by itself.
 
-    Answers are given after the commit. Whoever stops waiting before its job has begun takes it back.
+    Answers are given after the commit. Whoever stops waiting before its job has begun takes it back. Many who
+    ask again and again are parted in two halves that take turns, unless the disk is slow.
 
     Args:
         session: opens the connection and closes it again; entered and left on the thread.
@@ -119,15 +130,21 @@ class DatabaseThread:
         self.commits = 0
         self._shortcut = shortcut
         self._pause = 0  # commits before the shortcut is tried again
-        self._untold: list[_Job] = []
+        self._untold: list[Job] = []
         self._begin = begin
         self._changed = changed
         self._session = session
         self._path = path
         self._memory = memory
         self._most = most
-        self._jobs: SimpleQueue[_Job | _Heard | None] = SimpleQueue()
+        self._brought: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # on each loop, until its turn ends
+        self._jobs: SimpleQueue[list[Job] | _Heard | None] = SimpleQueue()
+        self._waiting: list[Job] = []  # taken from there, and not begun
+        self._turns = 0  # jobs of all who take turns, when the last commit was shared out
+        self._waits = 0.0  # see _SLOW
         self._stopping = False
+        self._is_last_asked = False
+        self._is_over = False
         self._opened: Future[None] = Future()
         self._ended: Future[None] = Future()
         for future in (self._opened, self._ended):
@@ -155,6 +172,8 @@ class DatabaseThread:
         """Take no more jobs, finish those that wait, and close the connection."""
         if not self._stopping:
             self._stopping = True
+            for loop in list(self._brought):
+                self._hand_over(loop)
             self._jobs.put(None)
         await asyncio.wrap_future(self._ended)
 
@@ -168,28 +187,44 @@ class DatabaseThread:
             changes: it may make something ready.
             undo: gives the job that takes the result back, when nobody is there any more to have it.
         """
-        result: T = await self._have_done(_Job(work, asyncio.get_running_loop(), None, changes, undo))
+        result: T = await self._have_done(Job(work, asyncio.get_running_loop(), None, changes, undo))
         return result
 
     def ask_together(self, group: Group[B, T], brought: B, *, changes: bool = True) -> Awaitable[T]:
         """Have something done in one go with what others bring for it; give its result after the commit."""
-        job = _Job(None, asyncio.get_running_loop(), None, changes, group.undo, group, brought)
+        job = Job(None, asyncio.get_running_loop(), None, changes, group.undo, group, brought)
         # most of what is asked needs no taking back: its caller waits for the answer with nothing in between
         return self._put(job) if group.undo is None else self._have_done(job)
 
     def leave(self, work: Work[Any]) -> None:
         """Have a job done that nobody waits for, and that may make something ready."""
         if not self._stopping:
-            self._jobs.put(_Job(work, asyncio.get_running_loop(), changes=True))
+            self._bring(Job(work, asyncio.get_running_loop(), changes=True))
 
-    def _put(self, job: _Job) -> asyncio.Future[Any]:
+    def _put(self, job: Job) -> asyncio.Future[Any]:
         if self._stopping:
             raise JournalError(f"journal {self._path}: it is closed; open it first")
         answer = job.answer = job.loop.create_future()
-        self._jobs.put(job)
+        self._bring(job)
         return answer
 
-    async def _have_done(self, job: _Job) -> Any:
+    def _bring(self, job: Job) -> None:
+        """Hand a job over at the end of the loop's turn, together with what else is asked for in it."""
+        brought = self._brought.get(job.loop)
+        if brought is None:
+            self._brought[job.loop] = [job]
+            job.loop.call_soon(self._hand_over, job.loop)
+        else:
+            brought.append(job)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        brought = self._brought.pop(loop, None)
+        if brought is not None:
+            self._jobs.put(brought)
+            if self._is_over:  # since it was asked for
+                self._refuse_what_is_left()
+
+    async def _have_done(self, job: Job) -> Any:
         answer = self._put(job)
         try:
             return await answer
@@ -199,7 +234,7 @@ class DatabaseThread:
                 self._take_back(job, answer.result())
             raise
 
-    def _deliver(self, jobs: Sequence[_Job]) -> None:
+    def _deliver(self, jobs: Sequence[Job]) -> None:
         is_changed = False
         for job in jobs:
             answer, error = job.answer, job.error
@@ -216,14 +251,19 @@ class DatabaseThread:
         if is_changed:
             self._changed()
 
-    def _deliver_and_hear(self, jobs: Sequence[_Job]) -> None:
+    def _deliver_and_hear(self, jobs: Sequence[Job]) -> None:
         self._deliver(jobs)
         # behind those whom the answers have woken
-        asyncio.get_running_loop().call_soon(self._jobs.put, _HEARD)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._note_heard, loop)
 
-    def _take_back(self, job: _Job, result: Any) -> None:
+    def _note_heard(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._hand_over(loop)
+        self._jobs.put(_HEARD)
+
+    def _take_back(self, job: Job, result: Any) -> None:
         if job.undo is not None and not self._stopping:
-            self._jobs.put(_Job(job.undo(result), job.loop, changes=True))
+            self._jobs.put([Job(job.undo(result), job.loop, changes=True)])
 
     # --- on the thread -----------------------------------------------------------------------------------
 
@@ -237,54 +277,87 @@ class DatabaseThread:
             if not self._opened.done():
                 self._opened.set_exception(error)
         finally:
-            self._stopping = True
+            self._stopping = self._is_over = True
             self._tell_all()
             self._refuse_what_is_left()
             self._ended.set_result(None)
 
     def _refuse_what_is_left(self) -> None:
+        left, self._waiting = self._waiting, []
+        with suppress(Empty):
+            while True:
+                brought = self._jobs.get_nowait()
+                left += brought if isinstance(brought, list) else []
         error = JournalError(f"journal {self._path}: it is closed; open it first")
-        while not self._jobs.empty():
-            job = self._jobs.get_nowait()
-            if isinstance(job, _Job):
-                job.error = error
-                self._tell([job])
+        for job in left:
+            job.error = error
+        self._tell(left)
 
     def _work_once(self, connection: sqlite3.Connection) -> bool:
-        jobs = self._next_jobs()
-        todo = self._without_glances(connection, jobs)
-        if 0 < len(todo) < len(self._untold) and jobs[-1] is not None:
-            # Whoever has an answer often asks for something again: let few wait for many, to share a commit.
+        todo = self._without_glances(connection, self._next_jobs())
+        if self._is_better_with_more(todo):
+            # whoever has an answer often asks for something again
             self._tell_all(hear=True)
-            jobs = self._gather([], lambda: self._jobs.get(timeout=_PATIENCE))
-            todo += self._without_glances(connection, jobs)
+            with suppress(Empty):
+                while self._take(self._jobs.get(timeout=_PATIENCE)):
+                    pass
+            todo += self._without_glances(connection, self._share())
         if todo:
+            self._tell_all()  # until the loop has woken up SQLite works
+            begin, begin_of_work = time.perf_counter(), time.thread_time()
             if not self._take_shortcut(connection, todo):
-                self._go_the_long_way(connection, todo)
+                self._commit(connection, todo)
+            self._note_waiting(time.perf_counter() - begin, time.thread_time() - begin_of_work, len(todo))
             self._untold += todo
-        return not jobs or jobs[-1] is not None
+        return bool(self._waiting) or not self._is_last_asked
 
-    def _next_jobs(self) -> list[_Job | None]:
-        """Wait for jobs; give all that are there, to share a commit."""
-        if self._jobs.empty():
-            self._tell_all()
-        first = self._jobs.get()
-        return self._gather([] if isinstance(first, _Heard) else [first], self._jobs.get_nowait)
+    def _note_waiting(self, taken: float, worked: float, jobs: int) -> None:
+        waited = (taken - worked) / max(worked, 1e-6) * jobs / max(self._turns, jobs)
+        self._waits += (min(waited, 1.0) - self._waits) * _WEIGHT  # one that waits long says little
 
-    def _gather(self, jobs: list[_Job | None], get: Callable[[], _Job | _Heard | None]) -> list[_Job | None]:
-        with suppress(Empty):
-            while len(jobs) < self._most and (not jobs or jobs[-1] is not None):
-                job = get()
-                if isinstance(job, _Heard):
-                    break
-                jobs.append(job)
+    def _is_better_with_more(self, todo: Sequence[Job]) -> bool:
+        """Tell whether jobs should wait for those who are to be answered, to share a commit with them."""
+        if not todo or self._is_last_asked:
+            return False
+        others = len(self._untold)
+        return len(todo) <= others if self._waits > _SLOW else 2 * len(todo) < others
+
+    def _next_jobs(self) -> list[Job]:
+        """Wait for jobs; give those that are to share a commit."""
+        if not self._waiting:
+            if self._jobs.empty():
+                self._tell_all()
+            self._take(self._jobs.get())
+        while not self._jobs.empty():
+            self._take(self._jobs.get_nowait())
+        return self._share()
+
+    def _take(self, brought: list[Job] | _Heard | None) -> bool:
+        """Take what was handed over; False when it is no jobs."""
+        if isinstance(brought, list):
+            self._waiting += brought
+            return True
+        self._is_last_asked = self._is_last_asked or brought is None
+        return False
+
+    def _share(self) -> list[Job]:
+        """Give those of the jobs that wait which are to share a commit.
+
+        That is half of all who take turns here: while SQLite works for them, the loop works for the others. A
+        commit that waits for the disk is better shared by all.
+        """
+        most = self._most
+        self._turns = len(self._waiting) + len(self._untold)
+        if self._waits <= _SLOW:
+            most = min(most, max((self._turns + 1) // 2, _FEW))
+        jobs, self._waiting = self._waiting[:most], self._waiting[most:]
         return jobs
 
-    def _without_glances(self, connection: sqlite3.Connection, jobs: Sequence[_Job | None]) -> list[_Job]:
+    def _without_glances(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Job]:
         """Do what needs no transaction; give the rest."""
-        todo: list[_Job] = []
+        todo: list[Job] = []
         for job in jobs:
-            if job is None or job.is_abandoned:
+            if job.is_abandoned:
                 continue
             glance = None if job.group is None else job.group.glance
             if glance is None:
@@ -294,7 +367,7 @@ class DatabaseThread:
         return todo
 
     def _glance(
-        self, connection: sqlite3.Connection, job: _Job, glance: Callable[[sqlite3.Connection, Any], Any]
+        self, connection: sqlite3.Connection, job: Job, glance: Callable[[sqlite3.Connection, Any], Any]
     ) -> None:
         """Try to do a job without a transaction; if it takes one, it is one of its own."""
         try:
@@ -303,27 +376,21 @@ class DatabaseThread:
             job.result = None
         if job.result is None:
             self._memory.rollback()
-            self._go_the_long_way(connection, [job])
+            self._tell_all()
+            self._commit(connection, [job])
         else:
             self._memory.commit()
         self._untold.append(job)
 
-    def _go_the_long_way(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
-        self._tell_all()
-        self._commit(connection, jobs)
-
-    def _take_shortcut(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> bool:
+    def _take_shortcut(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> bool:
         """Do jobs in one statement; False when that can't be."""
         if self._shortcut is None or connection.in_transaction:
             return False
         if self._pause:
             self._pause -= 1
             return False
-        simple = [(job.group, job.brought) for job in jobs if job.group is not None]
-        if len(simple) < len(jobs):
-            return False
         try:
-            results = self._shortcut(connection, simple, self._tell_all)
+            results = self._shortcut(connection, jobs)
         except Exception:  # noqa: BLE001  # whose fault it is shows the long way, and is told then
             self._pause = _PAUSE
             results = None
@@ -339,17 +406,15 @@ class DatabaseThread:
     def _tell_all(self, *, hear: bool = False) -> None:
         """Give the answers that are there; if wanted, note when all have heard them.
 
-        As late as that, because whoever hears them takes the interpreter's lock: SQLite is to work then.
+        As late as possible, because whoever hears them takes the interpreter's lock: SQLite is to work then.
         """
         untold, self._untold = self._untold, []
         if untold:
             self._tell(untold, self._deliver_and_hear if hear else self._deliver)
 
-    def _tell(self, jobs: Sequence[_Job], deliver: Callable[[Sequence[_Job]], None] | None = None) -> None:
-        by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
-        for job in jobs:
-            by_loop[job.loop].append(job)
-        for loop, its_own in by_loop.items():
+    def _tell(self, jobs: Sequence[Job], deliver: Callable[[Sequence[Job]], None] | None = None) -> None:
+        for loop in set(map(_loop, jobs)):
+            its_own = [job for job in jobs if job.loop is loop]
             try:
                 loop.call_soon_threadsafe(deliver or self._deliver, its_own)
             except RuntimeError:  # that loop is closed, and its tasks are gone
@@ -357,7 +422,7 @@ class DatabaseThread:
                     if job.error is None:
                         self._take_back(job, job.result)
 
-    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
         """Do jobs in one transaction. Whose fault it is when that fails shows in smaller ones.
 
         A savepoint for each job would say it at once, but SQLite then copies every page that a job changes.
@@ -392,10 +457,10 @@ class DatabaseThread:
         return explain(error, self._path)
 
 
-def _grouped(jobs: Sequence[_Job]) -> list[list[_Job]]:
+def _grouped(jobs: Sequence[Job]) -> list[list[Job]]:
     """Bring the jobs of each group together, at the place of its first one."""
-    together: list[list[_Job]] = []
-    places: dict[int, list[_Job]] = {}
+    together: list[list[Job]] = []
+    places: dict[int, list[Job]] = {}
     for job in jobs:
         if job.group is not None and id(job.group) in places:
             places[id(job.group)].append(job)
@@ -406,7 +471,7 @@ def _grouped(jobs: Sequence[_Job]) -> list[list[_Job]]:
     return together
 
 
-def _do(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+def _do(connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
     """Do jobs that are done at once, because they are of one group, or one by itself."""
     first = jobs[0]
     if first.group is not None:

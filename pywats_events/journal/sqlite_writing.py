@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final, TypeAlias
+
+import msgspec
 
 from pywats_events.event import Event
 from pywats_events.journal.records import (
@@ -24,7 +24,6 @@ from pywats_events.journal.sqlite_sets import Row, found_in_sets, in_sets
 from pywats_events.journal.stored_values import (
     Text,
     attempt,
-    document,
     fingerprint_of,
     history,
     stamp,
@@ -98,8 +97,7 @@ class Numbers:
         return next(self._delivery)
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, eq=False):
     """A receipt with what is stored of it, as far as that can be said without the file.
 
     Attributes:
@@ -118,44 +116,21 @@ class Prepared:
     shape: Shape
 
 
-def prepare(receipt: Receipt) -> Prepared:
-    """Make a receipt ready to be written.
-
-    Raises:
-        ValueError: an event could not be read again.
-        TypeError: a payload is no JSON data.
-    """
-    raw = receipt.raw
-    now = time.time_ns() // 1000 if raw is None else stamp(raw.received_at)
-    transport = "" if raw is None else text(raw.transport)
-    ids: list[Stored] = []
-    deliveries: list[list[Row]] = []
-    new: list[str] = []
-    wanted: list[str] = []
-    for routed in receipt.events:
-        event, handlers = routed.event, routed.handlers
-        stored = document(event)  # made also when nobody wants it: a mistake shows
-        new.append(event.id)
-        if handlers:
-            wanted.append(event.id)
-        ids.append((text(event.id), stored if handlers else None, now))
-        deliveries.append(rows_of(event, handlers))
-    shape = (transport, len(new), len(wanted), len(receipt.unreadable), 0)
-    ids += [(text(part.id), None, now) for part in receipt.unreadable]
-    answer = Appended(tuple(new), (), tuple(wanted))
-    return Prepared(receipt, now, transport, ids, deliveries, answer, shape)
-
-
-def rows_of(event: Event, handlers: Iterable[str]) -> list[Row]:
-    """Give the values of an event's deliveries that ``_DELIVERIES`` ends with."""
-    about = (
+def about(event: Event) -> tuple[Text, Text | None, str, Text, Text | None]:
+    """Give what a delivery says of its event: key, unit, type, source and name of the message."""
+    return (
         text(event.key),
         unit_of(event),
         event.event_type._value_,
         text(event.source),
         text(event.metadata.message_name),
     )
-    return [(text(handler), *about) for handler in handlers]
+
+
+def rows_of(event: Event, handlers: Iterable[str]) -> list[Row]:
+    """Give the values of an event's deliveries that ``_DELIVERIES`` ends with."""
+    the_same = about(event)
+    return [(text(handler), *the_same) for handler in handlers]
 
 
 def message_row(number: int, raw: RawRecord | None, parts: int) -> Row:
@@ -241,7 +216,7 @@ class Writing:
             held = Held(
                 seq, row[0], row[1], pk, name, message, one.transport, is_alone, now, document, is_fresh=True
             )
-            self.lanes.in_flight.fresh.note(held)
+            self.lanes.in_flight.fresh.note([held])
 
     def unreadable(self, pk: int, message: int | None, part: Unreadable, now: int) -> None:
         """Note a part that nobody could read: a dead letter."""
@@ -365,7 +340,7 @@ def _with_open(lanes: Lanes, receipt: Receipt, answer: Appended) -> Appended:
     is_open = set(answer.open)
     is_open |= {name for name in answer.duplicates if name not in is_open and _is_open(lanes, name)}
     named = (routed.event.id for routed in receipt.events)
-    return replace(answer, open=tuple(name for name in named if name in is_open))
+    return Appended(answer.new, answer.duplicates, tuple(name for name in named if name in is_open))
 
 
 def _is_open(lanes: Lanes, event_id: str) -> bool:

@@ -26,6 +26,7 @@ from pywats_events.journal import (
     RetryAt,
     Routed,
     sqlite,
+    sqlite_thread,
 )
 from pywats_events.journal import sqlite_claiming as claiming
 from pywats_events.journal.sqlite_fresh import FreshOnes
@@ -71,6 +72,36 @@ async def test_few_wait_for_the_many_who_have_just_been_answered(path, monkeypat
         await asyncio.gather(*events, fact)
 
         assert journal._writer.commits - before == 3  # of what held it up, of three events, of the rest
+
+
+@pytest.mark.parametrize(("waits", "commits"), [(0.0, 2), (1.0, 1)])
+async def test_half_of_those_who_take_turns_share_a_commit_where_the_disk_is_fast(
+    path, monkeypatch, waits, commits
+):
+    """While SQLite works for one half the loop works for the other; on a slow disk all share one commit."""
+    monkeypatch.setattr(sqlite_thread, "_WEIGHT", 0.0)  # how long commits wait is said here
+    async with opened(path) as journal:
+        journal._writer._waits = waits
+        async with held_up(journal):
+            before = journal._writer.commits
+            events = [asyncio.ensure_future(journal.append([one(f"u{n}")])) for n in range(40)]
+            await journal.search(Query())
+        await asyncio.gather(*events)
+
+        assert journal._writer.commits - before == 1 + commits  # one is of what held it up
+
+
+async def test_a_slow_disk_is_noticed(path, monkeypatch):
+    """Commits that wait much longer than they work are soon shared by all who take turns."""
+    times = iter(range(10_000))
+    monkeypatch.setattr(sqlite_thread.time, "perf_counter", lambda: next(times) * 10.0)
+    async with opened(path) as journal:
+        for turn in range(5):
+            await asyncio.gather(*(journal.append([one(f"u{turn}-{n}")]) for n in range(40)))
+        before = journal._writer.commits
+        await asyncio.gather(*(journal.append([one(f"v{n}")]) for n in range(40)))
+
+        assert journal._writer.commits - before == 1
 
 
 async def test_one_that_fails_does_not_take_the_others_along(path):
@@ -169,6 +200,18 @@ async def test_a_full_disk_is_told_and_gone_when_there_is_room(path):
         await on_file(journal, "PRAGMA max_page_count = 1000000")
         await journal.append([one("later")])
         assert ids(await claim(journal)) == [*written, "later"]
+
+
+async def test_what_is_handed_over_too_late_is_refused(path):
+    """Who has asked just before the writer ended is told so, and does not wait for ever."""
+    async with opened(path) as journal:
+        writer = journal._writer
+        await writer.stop()
+        writer._stopping = False  # as it was when the question was asked
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(JournalError, match=r"is closed; open it first"):
+                await journal.append([one("a")])
+        writer._stopping = True
 
 
 # --- who goes away ------------------------------------------------------------------------------------------
@@ -383,12 +426,11 @@ def test_what_is_kept_for_the_next_claim_has_an_end():
     small, large = FreshOnes(), FreshOnes()
     for seq in range(5000):
         for fresh, document in ((small, b"{}"), (large, bytes(1024 * 1024))):
-            fresh.note(
-                Held(seq, "h", "k", seq, "id", None, "", is_alone=True, first_seen=0, document=document)
-            )
+            held = Held(seq, "h", "k", seq, "id", None, "", is_alone=True, first_seen=0, document=document)
+            fresh.note([held])
 
-    assert [small.take(seq) is not None for seq in (0, 3000, 4999)] == [False, False, True]
-    assert sum(large.take(seq) is not None for seq in range(5000)) == 8
+    assert [held.seq for held in small.take((0, 3000, 4999))] == [4999]
+    assert len(large.take(range(5000))) == 8
 
 
 async def test_a_backlog_takes_no_memory(path):
