@@ -111,7 +111,7 @@ class DatabaseThread:
         changed: is called on the loop after the commit of a job that may make something ready.
         memory: changes together with the transactions.
         begin: how a transaction begins.
-        most: most jobs in one transaction.
+        most: most jobs that are taken for one transaction at once.
         shortcut: the fast way for what is simple.
     """
 
@@ -317,7 +317,7 @@ class DatabaseThread:
 
     def _is_better_with_more(self, todo: Sequence[Job]) -> bool:
         """Tell whether jobs should wait for those who are to be answered, to share a commit with them."""
-        if not todo or self._is_last_asked:
+        if not todo or len(todo) == self._most or self._is_last_asked:
             return False
         others = len(self._untold)
         return len(todo) <= others if self._waits > _SLOW else 2 * len(todo) < others

@@ -104,6 +104,17 @@ async def test_a_slow_disk_is_noticed(path, monkeypatch):
         assert journal._writer.commits - before == 1
 
 
+async def test_who_looks_shares_no_transaction(path):
+    """What people look up is read one by one, also from a slow disk: one that takes long holds up few."""
+    async with opened(path) as journal:
+        reader = journal._reader
+        reader._waits = 1.0
+        before = reader.commits
+        await asyncio.gather(*(journal.search(Query()) for _ in range(6)))
+
+        assert reader.commits - before == 6
+
+
 async def test_one_that_fails_does_not_take_the_others_along(path):
     """Something that can't be written fails by itself, as a whole; what shares its commit is written."""
     async with opened(path) as journal:
