@@ -85,7 +85,7 @@ class Job(msgspec.Struct, eq=False):
         return self.answer is not None and self.answer.cancelled()
 
 
-#: Does jobs in one statement that is a transaction by itself; None when they are not as simple as that.
+#: Does jobs of groups in one statement that is a transaction by itself; None when they are not simple enough.
 Shortcut: TypeAlias = Callable[[sqlite3.Connection, Sequence[Job]], list[Any] | None]
 
 
@@ -96,6 +96,7 @@ class _Heard:
 _HEARD: Final = _Heard()
 
 _loop: Final = attrgetter("loop")
+_group: Final = attrgetter("group")
 
 
 class DatabaseThread:
@@ -140,6 +141,7 @@ class DatabaseThread:
         self._brought: dict[asyncio.AbstractEventLoop, list[Job]] = {}  # on each loop, until its turn ends
         self._jobs: SimpleQueue[list[Job] | _Heard | None] = SimpleQueue()
         self._waiting: list[Job] = []  # taken from there, and not begun
+        self._begun: list[Job] = []  # and not done
         self._turns = 0  # jobs of all who take turns, when the last commit was shared out
         self._waits = 0.0  # see _SLOW
         self._stopping = False
@@ -172,8 +174,7 @@ class DatabaseThread:
         """Take no more jobs, finish those that wait, and close the connection."""
         if not self._stopping:
             self._stopping = True
-            for loop in list(self._brought):
-                self._hand_over(loop)
+            self._hand_over(asyncio.get_running_loop())
             self._jobs.put(None)
         await asyncio.wrap_future(self._ended)
 
@@ -198,8 +199,10 @@ class DatabaseThread:
 
     def leave(self, work: Work[Any]) -> None:
         """Have a job done that nobody waits for, and that may make something ready."""
+        loop = asyncio.get_running_loop()
         if not self._stopping:
-            self._bring(Job(work, asyncio.get_running_loop(), changes=True))
+            self._hand_over(loop)  # what was asked for before
+            self._jobs.put([Job(work, loop, changes=True)])
 
     def _put(self, job: Job) -> asyncio.Future[Any]:
         if self._stopping:
@@ -212,8 +215,8 @@ class DatabaseThread:
         """Hand a job over at the end of the loop's turn, together with what else is asked for in it."""
         brought = self._brought.get(job.loop)
         if brought is None:
-            self._brought[job.loop] = [job]
             job.loop.call_soon(self._hand_over, job.loop)
+            self._brought[job.loop] = [job]
         else:
             brought.append(job)
 
@@ -283,7 +286,8 @@ class DatabaseThread:
             self._ended.set_result(None)
 
     def _refuse_what_is_left(self) -> None:
-        left, self._waiting = self._waiting, []
+        left = self._begun + self._waiting
+        self._begun, self._waiting = [], []
         with suppress(Empty):
             while True:
                 brought = self._jobs.get_nowait()
@@ -296,19 +300,18 @@ class DatabaseThread:
     def _work_once(self, connection: sqlite3.Connection) -> bool:
         todo = self._without_glances(connection, self._next_jobs())
         if self._is_better_with_more(todo):
-            # whoever has an answer often asks for something again
             self._tell_all(hear=True)
-            with suppress(Empty):
-                while self._take(self._jobs.get(timeout=_PATIENCE)):
-                    pass
+            self._wait_for_more()
             todo += self._without_glances(connection, self._share())
         if todo:
+            self._begun = todo
             self._tell_all()  # until the loop has woken up SQLite works
             begin, begin_of_work = time.perf_counter(), time.thread_time()
             if not self._take_shortcut(connection, todo):
                 self._commit(connection, todo)
             self._note_waiting(time.perf_counter() - begin, time.thread_time() - begin_of_work, len(todo))
             self._untold += todo
+            self._begun = []
         return bool(self._waiting) or not self._is_last_asked
 
     def _note_waiting(self, taken: float, worked: float, jobs: int) -> None:
@@ -321,6 +324,14 @@ class DatabaseThread:
             return False
         others = len(self._untold)
         return len(todo) <= others if self._waits > _SLOW else 2 * len(todo) < others
+
+    def _wait_for_more(self) -> None:
+        """Take what those ask who have just been answered: whoever has an answer often asks again."""
+        end = time.monotonic() + _PATIENCE
+        with suppress(Empty):
+            while len(self._waiting) < self._most and (left := end - time.monotonic()) > 0:
+                if not self._take(self._jobs.get(timeout=left)):
+                    break
 
     def _next_jobs(self) -> list[Job]:
         """Wait for jobs; give those that are to share a commit."""
@@ -384,7 +395,7 @@ class DatabaseThread:
 
     def _take_shortcut(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> bool:
         """Do jobs in one statement; False when that can't be."""
-        if self._shortcut is None or connection.in_transaction:
+        if self._shortcut is None or connection.in_transaction or None in map(_group, jobs):
             return False
         if self._pause:
             self._pause -= 1

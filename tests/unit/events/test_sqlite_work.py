@@ -91,6 +91,26 @@ async def test_half_of_those_who_take_turns_share_a_commit_where_the_disk_is_fas
         assert journal._writer.commits - before == 1 + commits  # one is of what held it up
 
 
+async def test_the_fast_way_is_open_from_the_start(path):
+    """What opens a journal does not count as a statement that has failed."""
+    async with opened(path) as journal:
+        assert journal._writer._pause == 0
+
+
+async def test_nobody_waits_long_for_a_loop_that_is_busy(path, monkeypatch):
+    """A commit waits a moment for those who have been answered, however much others ask meanwhile."""
+    async with opened(path) as journal:
+        writer, now = journal._writer, iter(range(1000))
+        await writer.stop()
+        for _ in range(20):
+            writer._jobs.put([])  # something else is asked for, second by second
+        monkeypatch.setattr(sqlite_thread, "_PATIENCE", 5)
+        monkeypatch.setattr(sqlite_thread.time, "monotonic", lambda: next(now))
+        writer._wait_for_more()
+
+        assert writer._jobs.qsize() == 16
+
+
 async def test_a_slow_disk_is_noticed(path, monkeypatch):
     """Commits that wait much longer than they work are soon shared by all who take turns."""
     times = iter(range(10_000))
@@ -211,6 +231,23 @@ async def test_a_full_disk_is_told_and_gone_when_there_is_room(path):
         await on_file(journal, "PRAGMA max_page_count = 1000000")
         await journal.append([one("later")])
         assert ids(await claim(journal)) == [*written, "later"]
+
+
+async def test_who_has_asked_a_writer_that_dies_is_told(path, monkeypatch):
+    """Whatever ends the writer, nobody waits for ever: not for what it has begun, nor for what comes then."""
+
+    def die(_connection, _jobs):
+        raise SystemExit
+
+    async with opened(path) as journal:
+        monkeypatch.setattr(journal._writer, "_commit", die)
+        monkeypatch.setattr(journal._writer, "_shortcut", None)
+        async with asyncio.timeout(PATIENCE):
+            answers = await asyncio.gather(
+                *(journal.append([one(f"u{n}")]) for n in range(30)), return_exceptions=True
+            )
+
+        assert {type(answer) for answer in answers} == {JournalError}
 
 
 async def test_what_is_handed_over_too_late_is_refused(path):
