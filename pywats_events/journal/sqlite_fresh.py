@@ -29,9 +29,7 @@ class FreshOnes:
         kept = self._kept
         for held in written:
             kept[held.seq] = held
-            document = held.document
-            if type(document) is bytes:
-                self._bytes += len(document)
+            self._bytes += held.size
         while len(kept) > _MOST or self._bytes > _MOST_BYTES:
             _, oldest = kept.popitem(last=False)
             self._bytes -= oldest.size

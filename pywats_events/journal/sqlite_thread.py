@@ -147,6 +147,7 @@ class DatabaseThread:
         self._stopping = False
         self._is_last_asked = False
         self._is_over = False
+        self._failure: BaseException | None = None  # has ended it
         self._opened: Future[None] = Future()
         self._ended: Future[None] = Future()
         for future in (self._opened, self._ended):
@@ -206,7 +207,7 @@ class DatabaseThread:
 
     def _put(self, job: Job) -> asyncio.Future[Any]:
         if self._stopping:
-            raise JournalError(f"journal {self._path}: it is closed; open it first")
+            raise self._refusal()
         answer = job.answer = job.loop.create_future()
         self._bring(job)
         return answer
@@ -276,14 +277,26 @@ class DatabaseThread:
                 self._opened.set_result(None)
                 while self._work_once(connection):
                     pass
-        except BaseException as error:  # noqa: BLE001  # it goes to whoever opens, there is nobody else
-            if not self._opened.done():
+        except BaseException as error:  # noqa: BLE001  # it goes to whoever opens, or asks
+            if self._opened.done():
+                self._failure = error
+            else:
                 self._opened.set_exception(error)
         finally:
             self._stopping = self._is_over = True
             self._tell_all()
             self._refuse_what_is_left()
             self._ended.set_result(None)
+
+    def _refusal(self) -> JournalError:
+        """Say why nothing is done any more."""
+        if self._failure is None:
+            return JournalError(f"journal {self._path}: it is closed; open it first")
+        refusal = JournalError(
+            f"journal {self._path}: its thread has failed: {self._failure!r}; start it anew"
+        )
+        refusal.__cause__ = self._failure
+        return refusal
 
     def _refuse_what_is_left(self) -> None:
         left = self._begun + self._waiting
@@ -292,9 +305,8 @@ class DatabaseThread:
             while True:
                 brought = self._jobs.get_nowait()
                 left += brought if isinstance(brought, list) else []
-        error = JournalError(f"journal {self._path}: it is closed; open it first")
         for job in left:
-            job.error = error
+            job.error = self._refusal()
         self._tell(left)
 
     def _work_once(self, connection: sqlite3.Connection) -> bool:

@@ -116,21 +116,16 @@ class Prepared(msgspec.Struct, eq=False):
     shape: Shape
 
 
-def about(event: Event) -> tuple[Text, Text | None, str, Text, Text | None]:
-    """Give what a delivery says of its event: key, unit, type, source and name of the message."""
-    return (
+def rows_of(event: Event, handlers: Iterable[str]) -> list[Row]:
+    """Give the values of an event's deliveries that ``_DELIVERIES`` ends with."""
+    about = (
         text(event.key),
         unit_of(event),
         event.event_type._value_,
         text(event.source),
         text(event.metadata.message_name),
     )
-
-
-def rows_of(event: Event, handlers: Iterable[str]) -> list[Row]:
-    """Give the values of an event's deliveries that ``_DELIVERIES`` ends with."""
-    the_same = about(event)
-    return [(text(handler), *the_same) for handler in handlers]
+    return [(text(handler), *about) for handler in handlers]
 
 
 def message_row(number: int, raw: RawRecord | None, parts: int) -> Row:

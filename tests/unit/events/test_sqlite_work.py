@@ -237,7 +237,7 @@ async def test_who_has_asked_a_writer_that_dies_is_told(path, monkeypatch):
     """Whatever ends the writer, nobody waits for ever: not for what it has begun, nor for what comes then."""
 
     def die(_connection, _jobs):
-        raise SystemExit
+        raise SystemError("lost")
 
     async with opened(path) as journal:
         monkeypatch.setattr(journal._writer, "_commit", die)
@@ -247,7 +247,11 @@ async def test_who_has_asked_a_writer_that_dies_is_told(path, monkeypatch):
                 *(journal.append([one(f"u{n}")]) for n in range(30)), return_exceptions=True
             )
 
+            with pytest.raises(JournalError, match=r"its thread has failed: SystemError\('lost'\)"):
+                await journal.append([one("later")])
+
         assert {type(answer) for answer in answers} == {JournalError}
+        assert all("its thread has failed" in str(answer) for answer in answers)
 
 
 async def test_what_is_handed_over_too_late_is_refused(path):
